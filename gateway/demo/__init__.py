@@ -1,0 +1,1 @@
+"""Seeded demo data and the guided tour."""

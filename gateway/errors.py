@@ -1,0 +1,144 @@
+"""The one table of errors a client can meet.
+
+Names, codes and types are Trino's where Trino has them (``StandardErrorCode``,
+Trino 476), so that hidden and absent read alike and drivers know them. Our own
+codes start at 0x4D47_0100.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class ErrorType(StrEnum):
+    """Who has to act: the person, the operator, or nobody but time."""
+
+    USER_ERROR = "USER_ERROR"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+    INSUFFICIENT_RESOURCES = "INSUFFICIENT_RESOURCES"
+    EXTERNAL = "EXTERNAL"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """One row of the table."""
+
+    name: str
+    code: int
+    type: ErrorType
+
+
+_U, _I, _R = ErrorType.USER_ERROR, ErrorType.INTERNAL_ERROR, ErrorType.INSUFFICIENT_RESOURCES
+
+_ROWS = (
+    ("GENERIC_USER_ERROR", 0, _U),
+    ("SYNTAX_ERROR", 1, _U),
+    ("USER_CANCELED", 3, _U),
+    ("PERMISSION_DENIED", 4, _U),
+    ("NOT_FOUND", 5, _U),
+    ("FUNCTION_NOT_FOUND", 6, _U),
+    ("INVALID_FUNCTION_ARGUMENT", 7, _U),
+    ("DIVISION_BY_ZERO", 8, _U),
+    ("INVALID_CAST_ARGUMENT", 9, _U),
+    ("OPERATOR_NOT_FOUND", 10, _U),
+    ("INVALID_VIEW", 11, _U),
+    ("NOT_SUPPORTED", 13, _U),
+    ("INVALID_SESSION_PROPERTY", 14, _U),
+    ("INVALID_WINDOW_FRAME", 15, _U),
+    ("NUMERIC_VALUE_OUT_OF_RANGE", 19, _U),
+    ("UNKNOWN_TRANSACTION", 20, _U),
+    ("NOT_IN_TRANSACTION", 21, _U),
+    ("AUTOCOMMIT_WRITE_CONFLICT", 25, _U),
+    ("INCOMPATIBLE_CLIENT", 27, _U),
+    ("SUBQUERY_MULTIPLE_ROWS", 28, _U),
+    ("QUERY_REJECTED", 31, _U),
+    ("QUERY_TEXT_TOO_LARGE", 35, _U),
+    ("ADMINISTRATIVELY_KILLED", 38, _U),
+    ("TYPE_NOT_FOUND", 43, _U),
+    ("CATALOG_NOT_FOUND", 44, _U),
+    ("SCHEMA_NOT_FOUND", 45, _U),
+    ("TABLE_NOT_FOUND", 46, _U),
+    ("COLUMN_NOT_FOUND", 47, _U),
+    ("ROLE_NOT_FOUND", 48, _U),
+    ("DUPLICATE_NAMED_QUERY", 53, _U),
+    ("DUPLICATE_COLUMN_NAME", 54, _U),
+    ("MISSING_CATALOG_NAME", 56, _U),
+    ("MISSING_SCHEMA_NAME", 57, _U),
+    ("TYPE_MISMATCH", 58, _U),
+    ("INVALID_LITERAL", 59, _U),
+    ("MISMATCHED_COLUMN_ALIASES", 61, _U),
+    ("AMBIGUOUS_NAME", 62, _U),
+    ("INVALID_COLUMN_REFERENCE", 63, _U),
+    ("MISSING_GROUP_BY", 64, _U),
+    ("MISSING_ORDER_BY", 65, _U),
+    ("MISSING_OVER", 66, _U),
+    ("NESTED_AGGREGATION", 67, _U),
+    ("NESTED_WINDOW", 68, _U),
+    ("EXPRESSION_NOT_IN_DISTINCT", 69, _U),
+    ("FUNCTION_NOT_WINDOW", 71, _U),
+    ("FUNCTION_NOT_AGGREGATE", 72, _U),
+    ("EXPRESSION_NOT_AGGREGATE", 73, _U),
+    ("EXPRESSION_NOT_SCALAR", 74, _U),
+    ("EXPRESSION_NOT_CONSTANT", 75, _U),
+    ("INVALID_ARGUMENTS", 76, _U),
+    ("INVALID_PARAMETER_USAGE", 80, _U),
+    ("VIEW_IS_STALE", 81, _U),
+    ("INVALID_RECURSIVE_REFERENCE", 87, _U),
+    ("MISSING_COLUMN_ALIASES", 88, _U),
+    ("INVALID_LIMIT_CLAUSE", 90, _U),
+    ("GENERIC_INTERNAL_ERROR", 65536, _I),
+    ("NO_NODES_AVAILABLE", 65541, _I),
+    ("REMOTE_HOST_GONE", 65558, _I),
+    ("CONFIGURATION_UNAVAILABLE", 65560, _I),
+    ("QUERY_QUEUE_FULL", 131074, _R),
+    ("EXCEEDED_TIME_LIMIT", 131075, _R),
+    ("EXCEEDED_LOCAL_MEMORY_LIMIT", 131079, _R),
+    ("MESHGATE_QUOTA_EXCEEDED", 0x4D47_0100, _R),
+    ("TOKEN_KEY_UNAVAILABLE", 0x4D47_0101, _I),
+    ("TOKEN_VERSION", 0x4D47_0102, _U),
+)
+
+ERRORS: Mapping[str, ErrorCode] = MappingProxyType(
+    {name: ErrorCode(name, code, kind) for name, code, kind in _ROWS}
+)
+
+
+class MeshgateError(Exception):
+    """A refusal or failure with everything the client, the audit record and the log need.
+
+    Args:
+        name: a name of ``ERRORS``.
+        message: what the client reads: lower case start for our own texts,
+            Trino's wording where Trino has one, and what to do next.
+        line, column: 1-based position in the *user's* text, if known.
+        audit: facts for the audit record alone (e.g. ``hidden``, ``domain``);
+            never sent to the client.
+
+    """
+
+    def __init__(
+        self,
+        name: str,
+        message: str,
+        *,
+        line: int | None = None,
+        column: int | None = None,
+        audit: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = ERRORS[name]
+        self.message = message
+        self.line = line
+        self.column = column
+        self.audit: Mapping[str, str] = MappingProxyType(dict(audit or {}))
+
+    @property
+    def name(self) -> str:
+        """The error's name, e.g. ``TABLE_NOT_FOUND``."""
+        return self.code.name
+
+    def __str__(self) -> str:
+        return self.message

@@ -1,0 +1,1 @@
+"""All metadata answers, from one visible catalog."""

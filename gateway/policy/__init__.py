@@ -1,0 +1,1 @@
+"""Decisions: ask the policies once, merge, fail closed."""

@@ -1,0 +1,1 @@
+"""Parse, resolve, govern, verify. The only home of sqlglot."""

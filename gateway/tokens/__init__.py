@@ -1,0 +1,1 @@
+"""HT1 tokens: keys, codec, self-test."""
