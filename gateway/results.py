@@ -28,6 +28,27 @@ class Progress:
     rows: int
 
 
+@dataclass(frozen=True, slots=True)
+class Warning_:  # noqa: N801 - Trino's word, and Python's own is a builtin
+    """One governance note: ``code`` = 0x4D470000 + position, a closed name, what to read."""
+
+    code: int
+    name: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Rows the gateway answers itself (SHOW, DESCRIBE, EXPLAIN ACCESS): an Arrow table.
+
+    ``update_type`` is set for those Trino gives one.
+    """
+
+    columns: tuple[ResultColumn, ...]
+    rows: pa.Table
+    update_type: str | None = None
+
+
 class ResultStream(Protocol):
     """A running answer. Batches are Arrow record batches, columns in order.
 
