@@ -27,11 +27,11 @@ class Entry:
     """One principal with what only the gateway itself needs to know of it.
 
     ``may_impersonate`` holds principal ids, or ``*`` for anyone in the directory.
-    ``operator`` may cancel everyone's queries.
+    ``operator`` may cancel everyone's queries. A ``default_purpose`` is an attribute of the
+    principal, so that policies see it too.
     """
 
     principal: Principal
-    default_purpose: str | None = None
     may_impersonate: frozenset[str] = frozenset()
     operator: bool = False
 
@@ -66,11 +66,6 @@ class Directory:
         """The principal of this exact id, marked with how it authenticated."""
         entry = self.entries.get(id)
         return replace(entry.principal, method=method) if entry else None
-
-    def default_purpose(self, id: str) -> str | None:  # noqa: A002 - the word
-        """The purpose assumed when a query states none."""
-        entry = self.entries.get(id)
-        return entry.default_purpose if entry else None
 
     def may_impersonate(self, actor: str, subject: str) -> bool:
         """Whether ``actor`` may run statements as ``subject``; both must be known."""
@@ -114,11 +109,13 @@ def _entry(id_: object, body: object, where: str) -> Entry:
     if not isinstance(operator, bool):
         raise DirectoryError(f"{at}: operator must be true or false")
     attributes = _attributes(_mapping(fields.get("attributes") or {}, at), at)
-    principal = Principal(id_, kind, frozenset(_texts(fields, "groups", at)), attributes)
     purpose = fields.get("default_purpose")
     if purpose is not None and not isinstance(purpose, str):
         raise DirectoryError(f"{at}: default_purpose must be text")
-    return Entry(principal, purpose, frozenset(_texts(fields, "may_impersonate", at)), operator)
+    if purpose is not None:
+        attributes = MappingProxyType({**attributes, "default_purpose": purpose})
+    principal = Principal(id_, kind, frozenset(_texts(fields, "groups", at)), attributes)
+    return Entry(principal, frozenset(_texts(fields, "may_impersonate", at)), operator)
 
 
 def _mapping(value: object, at: str) -> Mapping[str, Any]:
