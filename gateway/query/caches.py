@@ -1,0 +1,74 @@
+"""Caches of the pure stages. A key holds everything its value was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from cachetools import LRUCache
+
+from gateway.catalog.model import Table
+from gateway.names import TableName
+from gateway.policy.model import Decision
+from gateway.sql.govern import govern
+from gateway.sql.model import Defaults, GovernedQuery, Statement
+from gateway.sql.parse import parse
+from gateway.sql.resolve import resolve
+
+if TYPE_CHECKING:
+    from gateway.query.asked import Asked
+
+
+class PlanCaches:
+    """Parsed statements by text; verified text by statement, decision, catalog and session values.
+
+    One event loop uses it; entries are immutable values, so a hit is shared safely. Texts
+    whose masks are salted per query never hit: the salt is part of the key.
+    """
+
+    def __init__(self, size: int = 1000) -> None:
+        self._parsed: LRUCache[Hashable, Statement] = LRUCache(size)
+        self._governed: LRUCache[Hashable, GovernedQuery] = LRUCache(size)
+
+    def parse(self, text: str, defaults: Defaults) -> Statement:
+        """Parse, or return the same statement parsed before."""
+        key = (text, defaults)
+        found = self._parsed.get(key)
+        if found is None:
+            found = self._parsed[key] = parse(text, defaults)
+        return found
+
+    def govern(
+        self,
+        statement: Statement,
+        decision: Decision,
+        tables: Mapping[TableName, Table],
+        asked: Asked,
+        values: Mapping[str, Any],
+    ) -> GovernedQuery:
+        """Resolve, govern and verify; cached unless a mask is salted with the query."""
+        salted = _salted(decision)
+        key = (
+            statement.digest,
+            statement.defaults,
+            asked.engine,
+            asked.snapshot.version,
+            decision.fingerprint,
+            tuple(sorted((name, str(value)) for name, value in values.items())),
+            asked.salt if salted else None,
+        )
+        found = self._governed.get(key)
+        if found is None:
+            resolved = resolve(statement, decision, tables, session_values=values)
+            found = govern(resolved, asked.engine, asked.snapshot.token_domains, asked.salt)
+            if not salted:
+                self._governed[key] = found
+        return found
+
+
+def _salted(decision: Decision) -> bool:
+    return any(
+        column.mask is not None and column.mask.kind == "sha-256-query-local"
+        for table in decision.tables.values()
+        for column in table.columns
+    )

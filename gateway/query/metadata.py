@@ -1,0 +1,134 @@
+"""Statements answered from the visible catalog: SHOW, DESCRIBE, EXPLAIN, information_schema."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from cachetools import LRUCache
+
+from gateway.metadata import explain, show
+from gateway.metadata.tables import SessionFacts, metadata_tables
+from gateway.metadata.visible import VisibleCatalog
+from gateway.policy.model import Decision, TableDecision
+from gateway.policy.service import PolicyService
+from gateway.query.asked import Asked, decision_request
+from gateway.catalog.model import Table
+from gateway.query.plan import Plan, Purpose, Timings
+from gateway.query.purpose import PROPERTY, choose_purpose
+from gateway.names import TableName
+from gateway.sql.model import Statement
+from gateway.sql.sessionfns import session_values
+
+if TYPE_CHECKING:
+    from gateway.query.caches import PlanCaches
+
+_CHUNK = 200
+_CACHED = 256
+
+
+class MetadataAnswers:
+    """Builds the one visible catalog per (subject, purpose, revisions) and answers from it."""
+
+    def __init__(self, policy: PolicyService, caches: PlanCaches) -> None:
+        self._policy = policy
+        self._caches = caches
+        self._visible: LRUCache[object, tuple[VisibleCatalog, datetime]] = LRUCache(_CACHED)
+
+    async def visible(self, asked: Asked) -> VisibleCatalog:
+        """All this principal may see now, each table under the purpose a query of it would have."""
+        key = self._key(asked)
+        found = self._visible.get(key)
+        if found is not None and found[1] > asked.now:
+            return found[0]
+        tables, expires_at = await self._decide_all(asked)
+        visible = VisibleCatalog.build(tables, asked.snapshot)
+        if not visible.unavailable_domains:
+            self._visible[key] = (visible, expires_at)
+        return visible
+
+    def _key(self, asked: Asked) -> object:
+        principal = asked.principal
+        return (
+            principal,
+            asked.session.properties.get(PROPERTY),
+            asked.session.client_tags,
+            asked.snapshot.version,
+            tuple(sorted(self._policy.revisions.items())),
+            asked.grants.version,
+        )
+
+    async def _decide_all(
+        self, asked: Asked
+    ) -> tuple[dict[TableName, TableDecision], datetime]:
+        """Decide every table, in chunks; listing then equals what a query of it alone would get."""
+        merged: dict[TableName, TableDecision] = {}
+        expires_at = asked.now + timedelta(hours=1)
+        for purpose, tables in self._by_purpose(asked).items():
+            for start in range(0, len(tables), _CHUNK):
+                chunk = tuple(tables[start : start + _CHUNK])
+                decision = await self._policy.decide(decision_request(asked, purpose, chunk))
+                merged.update(decision.tables)
+                expires_at = min(expires_at, decision.expires_at)
+        ordered = {name: merged[name] for name in asked.snapshot.tables if name in merged}
+        return ordered, expires_at
+
+    def _by_purpose(self, asked: Asked) -> dict[str, list[Table]]:
+        grouped: dict[str, list[Table]] = {}
+        for table in asked.snapshot.tables.values():
+            purpose = choose_purpose(
+                asked.session, asked.principal, (table,), asked.grants.all,
+                self._policy.purposes, asked.now,
+            )
+            grouped.setdefault(purpose.name, []).append(table)
+        return grouped
+
+    async def show(self, statement: Statement, asked: Asked, timings: Timings) -> Plan:
+        """Answer SHOW and DESCRIBE from the visible catalog."""
+        visible = await self.visible(asked)
+        answer = show.answer(statement, visible, asked.session)
+        return Plan(statement, asked.snapshot, Purpose(), answer=answer, timings=timings)
+
+    async def query(self, statement: Statement, asked: Asked, timings: Timings) -> Plan:
+        """Plan a query over metadata tables alone: the same stages over in-memory rows."""
+        visible = await self.visible(asked)
+        found = metadata_tables(visible, _facts(asked))
+        names = tuple(dict.fromkeys(ref.name for ref in statement.tables))
+        for ref in statement.tables:
+            if ref.name not in found:
+                raise show.absent(ref, visible)
+        decision = _allow_all({name: found[name].decision for name in names}, asked)
+        values = session_values(asked.session, asked.principal.id, asked.now)
+        tables = {name: found[name].table for name in names}
+        governed = self._caches.govern(statement, decision, tables, asked, values)
+        return Plan(
+            statement, asked.snapshot, Purpose(), governed=governed,
+            sources={name: found[name].rows for name in names}, timings=timings,
+        )
+
+    def explain(self, plan: Plan, asked: Asked) -> Plan:
+        """Replace a planned query by the explanation of what it would do."""
+        answer = explain.answer(plan.statement, plan.decision, plan.governed, asked.snapshot, plan.purpose.name)
+        return replace(plan, answer=answer, sources={})
+
+
+def _facts(asked: Asked) -> SessionFacts:
+    return SessionFacts(
+        principal_id=asked.principal.id, query_id=asked.query_id, time_zone=asked.session.time_zone
+    )
+
+
+def _allow_all(tables: dict[TableName, TableDecision], asked: Asked) -> Decision:
+    """The platform's own decision about metadata: rows were made for this principal alone."""
+    names = ",".join(sorted(str(name) for name in tables))
+    return Decision(
+        decision_id=asked.query_id,
+        fingerprint="metadata:" + hashlib.sha256(names.encode()).hexdigest(),
+        engine="platform",
+        revisions={"catalog": asked.snapshot.version},
+        expires_at=asked.now + timedelta(hours=1),
+        effect="allow",
+        tables=tables,
+    )

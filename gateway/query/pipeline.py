@@ -1,0 +1,132 @@
+"""The pipeline of one statement on one screen.
+
+parse -> bind parameters -> purpose -> decide once -> refuse what is hidden -> resolve ->
+govern (which verifies) -> plan. Pure stages live in ``sql``; this module only orders them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from gateway.catalog.model import CatalogSnapshot, Table
+from gateway.errors import MeshgateError
+from gateway.metadata import reasons
+from gateway.metadata.tables import is_metadata
+from gateway.metadata.visible import VisibleCatalog
+from gateway.names import TableName
+from gateway.policy.model import Decision
+from gateway.policy.service import PolicyService
+from gateway.query.asked import Asked, decision_request
+from gateway.query.caches import PlanCaches
+from gateway.query.describe import describe, with_nulls
+from gateway.query.commands import COMMANDS, check_command, inner_statement, prepared_statement
+from gateway.query.metadata import MetadataAnswers
+from gateway.query.obligations import check_obligations
+from gateway.query.plan import Plan, Purpose, Timings
+from gateway.query.purpose import choose_purpose
+from gateway.sql.model import GovernedQuery, Kind, Statement
+from gateway.sql.sessionfns import session_values
+
+
+class Pipeline:
+    """Turns one statement into a ``Plan`` or a ``MeshgateError``. Runs nothing."""
+
+    def __init__(self, policy: PolicyService, caches: PlanCaches) -> None:
+        self._policy = policy
+        self._caches = caches
+        self._metadata = MetadataAnswers(policy, caches)
+
+    async def plan(self, asked: Asked) -> Plan:
+        """Admit one statement; every refusal is a MeshgateError with the user's positions."""
+        started = time.perf_counter_ns()
+        statement = inner_statement(self._caches.parse(asked.text, asked.defaults), asked, self._caches)
+        timings = Timings(parse_us=_since(started))
+        if statement.kind in COMMANDS:
+            check_command(statement, asked, self._caches)
+            return Plan(statement, asked.snapshot, Purpose(), command=statement, timings=timings)
+        if statement.kind in {Kind.DESCRIBE_INPUT, Kind.DESCRIBE_OUTPUT}:
+            inner = prepared_statement(statement, asked, self._caches)
+            return describe(statement, inner, await self._query(with_nulls(inner), asked, timings))
+        if statement.tree is None:
+            return await self._metadata.show(statement, asked, timings)
+        return self._explained(await self._query(statement, asked, timings), asked)
+
+    async def _query(self, statement: Statement, asked: Asked, timings: Timings) -> Plan:
+        if statement.tables and all(is_metadata(ref.name) for ref in statement.tables):
+            return await self._metadata.query(statement, asked, timings)
+        return await self._data(statement, asked, timings)
+
+    async def _data(self, statement: Statement, asked: Asked, timings: Timings) -> Plan:
+        _refuse_mixed(statement)
+        tables = _known_tables(statement, asked.snapshot)
+        purpose = choose_purpose(
+            asked.session, asked.principal, tables.values(), asked.grants.all,
+            self._policy.purposes, asked.now,
+        )
+        started = time.perf_counter_ns()
+        decision = await self._policy.decide(
+            decision_request(asked, purpose.name, tuple(tables.values()))
+        )
+        timings = replace(timings, decide_us=_since(started))
+        await self._refuse_hidden(statement, decision, asked)
+        check_obligations(decision, asked.snapshot)
+        started = time.perf_counter_ns()
+        governed = self.governed(statement, decision, tables, asked)
+        return Plan(
+            statement, asked.snapshot, purpose, governed=governed, decision=decision,
+            warnings=reasons.warnings(
+                decision, asked.snapshot, governed, purpose=purpose.name,
+                purpose_assumed=purpose.assumed, level=asked.session.properties.get("meshgate.warnings", "full"),
+            ),
+            timings=replace(timings, rewrite_us=_since(started)),
+        )
+
+    def governed(
+        self, statement: Statement, decision: Decision, tables: Mapping[TableName, Table], asked: Asked
+    ) -> GovernedQuery:
+        """Resolve, govern and verify, or take the verified text from the cache."""
+        values = session_values(asked.session, asked.principal.id, asked.now)
+        return self._caches.govern(statement, decision, tables, asked, values)
+
+    async def _refuse_hidden(
+        self, statement: Statement, decision: Decision, asked: Asked
+    ) -> None:
+        """Raise for the first table that may not be read, hidden and absent alike."""
+        for ref in statement.tables:
+            found = decision.tables.get(ref.name)
+            if found is None or found.effect != "allow":
+                visible = await self._metadata.visible(asked)
+                raise reasons.table_refusal(ref, found, decision, visible, asked.snapshot)
+        if decision.effect != "allow":
+            raise reasons.query_refusal(decision, asked.snapshot)
+
+    async def visible(self, asked: Asked) -> VisibleCatalog:
+        """All that this principal may see."""
+        return await self._metadata.visible(asked)
+
+    def _explained(self, plan: Plan, asked: Asked) -> Plan:
+        if plan.statement.kind in {Kind.EXPLAIN, Kind.EXPLAIN_ACCESS}:
+            return self._metadata.explain(plan, asked)
+        return plan
+
+
+def _known_tables(statement: Statement, snapshot: CatalogSnapshot) -> dict[TableName, Table]:
+    names = dict.fromkeys(ref.name for ref in statement.tables)
+    return {name: snapshot.tables[name] for name in names if name in snapshot.tables}
+
+
+def _refuse_mixed(statement: Statement) -> None:
+    mixed = next((ref for ref in statement.tables if is_metadata(ref.name)), None)
+    if mixed:
+        raise MeshgateError(
+            "NOT_SUPPORTED",
+            f"line {mixed.at.line}:{mixed.at.column}: metadata and data cannot be read by one "
+            "statement; ask for them in two statements",
+            line=mixed.at.line, column=mixed.at.column,
+        )
+
+
+def _since(started_ns: int) -> int:
+    return (time.perf_counter_ns() - started_ns) // 1000

@@ -1,0 +1,119 @@
+"""The query service: plans, runs and records statements. The only user of engines."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from gateway.audit.store import AuditStore
+from gateway.catalog.model import CatalogSnapshot
+from gateway.engines.base import Engine, RunOptions
+from gateway.errors import MeshgateError
+from gateway.identity.principal import Principal
+from gateway.metadata.visible import VisibleCatalog
+from gateway.policy.service import PolicyService
+from gateway.query.asked import Asked, GrantBook
+from gateway.query.caches import PlanCaches
+from gateway.query.pipeline import Pipeline
+from gateway.query.plan import Plan
+from gateway.query.recording import Recorder
+from gateway.query.running import Running, answered
+from gateway.session import Session
+from gateway.sql.model import Engine as EngineName
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the service reads what changes: the current catalog, grants and clock."""
+
+    snapshot: Callable[[], CatalogSnapshot]
+    grants: Callable[[], GrantBook]
+    now: Callable[[], datetime]
+
+
+class QueryService:
+    """From text to an audited stream of rows.
+
+    ``engine`` and ``audit`` may be None where nothing runs (``meshgate govern``).
+    """
+
+    def __init__(
+        self,
+        policy: PolicyService,
+        sources: Sources,
+        *,
+        engine: Engine | None = None,
+        audit: AuditStore | None = None,
+        salt_key: bytes = b"",
+        target: EngineName = "duckdb",
+        caches: PlanCaches | None = None,
+    ) -> None:
+        self._policy = policy
+        self._sources = sources
+        self._engine = engine
+        self._recorder = Recorder(audit)
+        self._salt_key = salt_key
+        self._target: EngineName = target
+        self._pipeline = Pipeline(policy, caches or PlanCaches())
+
+    async def plan(
+        self, text: str, session: Session, principal: Principal, query_id: str = ""
+    ) -> Plan:
+        """Admit one statement, or raise MeshgateError. Runs and records nothing."""
+        return await self._pipeline.plan(self._asked(text, session, principal, query_id))
+
+    async def submit(
+        self, text: str, session: Session, principal: Principal, query_id: str
+    ) -> Plan:
+        """Plan a client's statement; a refusal is recorded before it is raised."""
+        asked = self._asked(text, session, principal, query_id)
+        try:
+            return await self._pipeline.plan(asked)
+        except MeshgateError as error:
+            await self._recorder.refused(asked, error)
+            raise
+
+    async def run(
+        self,
+        plan: Plan,
+        session: Session,
+        principal: Principal,
+        query_id: str,
+        options: RunOptions | None = None,
+    ) -> Running:
+        """Start a plan: audit ``started`` is durable before the first batch can be read."""
+        asked = self._asked(plan.statement.text or "", session, principal, query_id)
+        record = await self._recorder.started(plan, asked)
+        if plan.answer is not None or plan.governed is None:
+            return Running(answered(plan), record)
+        if self._engine is None:
+            raise MeshgateError("NO_NODES_AVAILABLE", "no engine is attached to this gateway")
+        try:
+            stream = await self._engine.run(
+                plan.governed, plan.snapshot, options or RunOptions(), plan.sources
+            )
+        except MeshgateError as error:
+            await record.failed(error)
+            raise
+        return Running(stream, record)
+
+    async def visible(self, session: Session, principal: Principal) -> VisibleCatalog:
+        """All that this principal may see (USE, listings)."""
+        return await self._pipeline.visible(self._asked("", session, principal, ""))
+
+    @property
+    def revisions(self) -> Mapping[str, str]:
+        """The policy revisions in force."""
+        return self._policy.revisions
+
+    def _asked(self, text: str, session: Session, principal: Principal, query_id: str) -> Asked:
+        return Asked(
+            text, session, principal, self._sources.snapshot(), self._sources.grants(),
+            self._sources.now(), query_id, self._salt(query_id), self._target,
+        )
+
+    def _salt(self, query_id: str) -> str:
+        return hmac.new(self._salt_key, query_id.encode(), sha256).hexdigest()
