@@ -1,0 +1,71 @@
+"""The secured sub-query: the fixed shape in which a governed table enters a statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gateway.catalog.model import Column, TokenDomain
+from gateway.names import quote
+from gateway.sql.conditions import where
+from gateway.sql.masks import Place, masked
+from gateway.sql.model import Engine, Scan
+
+ALIAS = "$g"
+NOTHING = '1 AS "$n"'
+
+
+def secured(
+    scan: Scan,
+    engine: Engine,
+    token_domains: Mapping[str, TokenDomain],
+    salt: str,
+    alias: str = ALIAS,
+) -> str:
+    """Write ``(SELECT … FROM table AS "$g" WHERE filter) AS "alias"``.
+
+    Args:
+        scan: one table reference with the decision about it.
+        engine: whose SQL is written.
+        token_domains: all token domains of the mesh by name.
+        salt: lower-case hex, this query's own, for masks salted with the query.
+        alias: the private alias; no identifier of the statement may equal it.
+
+    Raises:
+        ValueError: the decision shows a column denied, unknown or not maskable.
+
+    """
+    place = Place(engine, alias, token_domains, salt)
+    columns = ", ".join(_column(column, scan, place) for column in _used(scan)) or NOTHING
+    text = f"SELECT {columns} FROM {base_table(scan, engine)} AS {quote(alias)}"
+    if scan.decision.row_filter is not None:
+        text += f" WHERE {where(scan.decision.row_filter, scan.table, engine, alias)}"
+    return f"({text}) AS {quote(scan.alias)}"
+
+
+def base_table(scan: Scan, engine: Engine) -> str:
+    """Name the raw table: three parts on Trino, on DuckDB the one name its scan is registered as."""
+    if scan.ref.version is not None:
+        raise ValueError("time travel has no secured form yet")
+    if engine == "trino":
+        return scan.table.name.quoted()
+    return quote(f"{scan.table.name}:{scan.index}")
+
+
+def _used(scan: Scan) -> list[Column]:
+    """Find the used columns in catalog order; one that the table does not have is a defect."""
+    found = [column for column in scan.table.columns if column.name in scan.used]
+    if len(found) != len(set(scan.used)):
+        raise ValueError("a scan uses a column its table does not have")
+    return found
+
+
+def _column(column: Column, scan: Scan, place: Place) -> str:
+    decided = scan.decision.column(column.name)
+    raw = f"{quote(place.alias)}.{quote(column.name)}"
+    if scan.decision.effect != "allow" or decided is None:
+        raise ValueError("a scan reads what its decision does not allow")
+    if decided.effect == "mask" and decided.mask is not None:
+        return f"{masked(decided.mask, column, place)} AS {quote(column.name)}"
+    if decided.effect == "allow" and decided.mask is None:
+        return f"{raw} AS {quote(column.name)}"
+    raise ValueError("a scan reads a column its decision denies")
