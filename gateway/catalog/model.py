@@ -24,6 +24,8 @@ class Column:
     classification: str | None = None
     token_domain: str | None = None
     stored_canonical: bool = False
+    hidden: bool = False
+    """True for columns that answer by name but are no part of ``*`` (metadata tables alone)."""
 
 
 @dataclass(frozen=True, slots=True)
