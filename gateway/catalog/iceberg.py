@@ -1,0 +1,180 @@
+"""Iceberg's side of the catalog: where tables are, and their schemas as Trino types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
+from pyiceberg.io import load_file_io
+from pyiceberg.serializers import FromInputFile
+from pyiceberg.types import (
+    BinaryType,
+    BooleanType,
+    DateType,
+    DecimalType,
+    DoubleType,
+    FixedType,
+    FloatType,
+    IcebergType,
+    IntegerType,
+    ListType,
+    LongType,
+    MapType,
+    StringType,
+    StructType,
+    TimestampType,
+    TimestamptzType,
+    TimeType,
+    UUIDType,
+)
+from sqlalchemy import select
+from sqlalchemy.engine import URL
+
+from gateway.datatypes import DataType
+
+_MAX_FORMAT = 2
+_MICROSECONDS = (6,)
+
+_PRIMITIVES: Mapping[type[IcebergType], DataType] = {
+    BooleanType: DataType("boolean"),
+    IntegerType: DataType("integer"),
+    LongType: DataType("bigint"),
+    FloatType: DataType("real"),
+    DoubleType: DataType("double"),
+    StringType: DataType("varchar"),
+    DateType: DataType("date"),
+    UUIDType: DataType("uuid"),
+    BinaryType: DataType("varbinary"),
+    FixedType: DataType("varbinary"),
+    TimeType: DataType("time", _MICROSECONDS),
+    TimestampType: DataType("timestamp", _MICROSECONDS),
+    TimestamptzType: DataType("timestamp with time zone", _MICROSECONDS),
+}
+
+
+class UnsupportedTypeError(Exception):
+    """An Iceberg type, or table format, that the gateway does not serve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One Iceberg catalog: its name, its SQLite file (absolute), its ``file://`` warehouse."""
+
+    name: str
+    database: str
+    warehouse: str
+
+
+@dataclass(frozen=True, slots=True)
+class IcebergField:
+    """A top-level field. ``type`` is None where Trino has none; ``written`` is Iceberg's word."""
+
+    name: str
+    field_id: int
+    required: bool
+    type: DataType | None
+    written: str
+    doc: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IcebergTable:
+    """What one (immutable) metadata file says."""
+
+    uuid: str
+    location: str
+    schema_id: int
+    comment: str | None
+    fields: tuple[IcebergField, ...]
+
+
+def open_catalog(connection: Connection, *, write: bool = False) -> SqlCatalog:
+    """Open the pyiceberg catalog; without ``write`` nothing is ever created or changed.
+
+    Raises sqlalchemy's OperationalError when the file is missing. Close it after use.
+    """
+    if write:
+        uri = URL.create("sqlite", database=connection.database).render_as_string()
+    else:
+        uri = f"sqlite:///file:{quote(connection.database)}?mode=ro&uri=true"
+    return SqlCatalog(
+        connection.name,
+        uri=uri,
+        warehouse=connection.warehouse,
+        init_catalog_tables=str(write).lower(),
+        schema_version="v1",
+    )
+
+
+def locations(connection: Connection) -> dict[tuple[str, str], str]:
+    """Current metadata file of each table, by (schema, table); one consistent read."""
+    wanted = (
+        IcebergTables.table_namespace,
+        IcebergTables.table_name,
+        IcebergTables.metadata_location,
+        IcebergTables.iceberg_type,
+    )
+    statement = select(*wanted).where(IcebergTables.catalog_name == connection.name)
+    with closing(open_catalog(connection)) as catalog, catalog.engine.connect() as database:
+        rows = database.execute(statement).all()
+    return {(row[0], row[1]): row[2] for row in rows if row[2] and row[3] in {None, "TABLE"}}
+
+
+def read_table(location: str) -> IcebergTable:
+    """Read a metadata file.
+
+    Raises:
+        UnsupportedTypeError: a table format newer than 2.
+        OSError, ValueError: the file is missing or broken.
+
+    """
+    metadata = FromInputFile.table_metadata(load_file_io({}, location).new_input(location))
+    if metadata.format_version > _MAX_FORMAT:
+        raise UnsupportedTypeError(f"table format {metadata.format_version}; 1 and 2 are served")
+    schema = metadata.schema()
+    return IcebergTable(
+        uuid=str(metadata.table_uuid),
+        location=location,
+        schema_id=schema.schema_id,
+        comment=metadata.properties.get("comment"),
+        fields=tuple(
+            IcebergField(
+                name=field.name,
+                field_id=field.field_id,
+                required=field.required,
+                type=_trino_type(field.field_type),
+                written=str(field.field_type),
+                doc=field.doc,
+            )
+            for field in schema.fields
+        ),
+    )
+
+
+def _trino_type(given: IcebergType) -> DataType | None:
+    """Give Trino's type, or None where it has none."""
+    try:
+        return trino_type(given)
+    except UnsupportedTypeError:
+        return None
+
+
+def trino_type(given: IcebergType) -> DataType:
+    """Give the type Trino 476 shows for an Iceberg type; raises UnsupportedTypeError."""
+    match given:
+        case DecimalType():
+            return DataType("decimal", (given.precision, given.scale))
+        case ListType():
+            return DataType("array", (), ((None, trino_type(given.element_type)),))
+        case MapType():
+            key, value = trino_type(given.key_type), trino_type(given.value_type)
+            return DataType("map", (), ((None, key), (None, value)))
+        case StructType():
+            fields = ((field.name, trino_type(field.field_type)) for field in given.fields)
+            return DataType("row", (), tuple(fields))
+        case _ if type(given) in _PRIMITIVES:
+            return _PRIMITIVES[type(given)]
+    raise UnsupportedTypeError(f"Iceberg type {given} is not served")

@@ -1,0 +1,211 @@
+"""From the bytes of ``<domain>.yaml`` to a :class:`DomainSpec`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from gateway.catalog import products, token_domains
+from gateway.catalog.iceberg import Connection
+from gateway.catalog.model import Contact, Domain
+from gateway.catalog.nodes import Node, compose
+from gateway.catalog.reader import Fields, Reader
+from gateway.catalog.spec import Claim, ColumnSpec, DomainSpec, TableSpec
+from gateway.names import TableName
+
+RESERVED_CATALOGS = frozenset({"gov", "meshgate", "system"})
+CLASSIFICATIONS = ("public", "internal", "confidential", "restricted")
+_SCHEMA_VERSION = "1"
+_VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)(?::-([^}]*))?\}")
+_REQUIRED = ("schema_version", "domain", "owners", "stewards", "catalog", "schemas")
+_OPTIONAL = ("contacts", "products", "tables", "token_domains")
+
+
+def parse_domain(path: Path, content: bytes, environment: Mapping[str, str]) -> DomainSpec:
+    """Read one domain file; its problems are listed, never raised."""
+    reader = Reader(str(path))
+    root = compose(content, reader.report)
+    digest = hashlib.sha256(content).hexdigest()
+    if root is None:
+        problems = tuple(reader.problems)
+        return DomainSpec(reader.file, digest, None, None, None, (), (), (), problems)
+    return _Parser(path, reader, root, environment).spec(digest)
+
+
+class _Parser:
+    """The steps share the file's reader and the catalog's name."""
+
+    def __init__(
+        self, path: Path, reader: Reader, root: Node, environment: Mapping[str, str]
+    ) -> None:
+        self._path = path
+        self._reader = reader
+        self._environment = environment
+        self._root = Fields(reader, root, required=_REQUIRED, optional=_OPTIONAL)
+        self._catalog = ""
+        self._schemas: tuple[str, ...] = ()
+
+    def spec(self, digest: str) -> DomainSpec:
+        self._check_version()
+        name = self._domain_name()
+        connection = self._connection()
+        schemas = [
+            Fields(self._reader, node, required=("name",))
+            for node in self._root.elements("schemas")
+        ]
+        self._schemas = tuple(schema.name("name") for schema in schemas)
+        tables = self._tables()
+        published = products.read(self._root, self._catalog, tables)
+        domains = token_domains.read(self._root, name, self._place)
+        domain = Domain(
+            name=name,
+            catalog=self._catalog,
+            owners=self._root.texts("owners"),
+            stewards=self._root.texts("stewards"),
+            contacts=self._contacts(),
+            schemas=self._schemas,
+            products=published.products,
+            token_domains=domains.domains,
+        )
+        holds = (
+            Claim("schema-overlap", f"{self._catalog}.{s.name('name')}", s.mark_of("name"))
+            for s in schemas
+        )
+        return DomainSpec(
+            file=self._reader.file,
+            digest=digest,
+            domain=domain,
+            connection=connection,
+            connection_mark=self._root.mark_of("catalog"),
+            tables=products.assign(tables, published.products),
+            claims=(*published.claims, *domains.claims, *holds),
+            column_checks=published.column_checks,
+            problems=tuple(self._reader.problems),
+        )
+
+    def _check_version(self) -> None:
+        node = self._root.node("schema_version")
+        if node is not None and (node.kind, node.value) != ("int", _SCHEMA_VERSION):
+            self._reader.at(node, "bad-value", f"schema_version {_SCHEMA_VERSION} is read here")
+
+    def _domain_name(self) -> str:
+        name = self._root.name("domain")
+        if name and name != self._path.stem:
+            mark = self._root.mark_of("domain")
+            self._reader.at(mark, "bad-name", f"domain {name} stands in {self._path.name}")
+        return name
+
+    def _contacts(self) -> tuple[Contact, ...]:
+        entries = self._root.maps("contacts", required=("role", "contact"))
+        return tuple(Contact(entry.text("role"), entry.text("contact")) for entry in entries)
+
+    def _connection(self) -> Connection | None:
+        node = self._root.node("catalog")
+        if node is None:
+            return None
+        fields = Fields(
+            self._reader,
+            node,
+            required=("name", "type", "database", "warehouse"),
+            optional=("storage",),
+        )
+        self._catalog = fields.name("name")
+        if self._catalog in RESERVED_CATALOGS:
+            self._reader.at(fields.mark_of("name"), "bad-name", f"{self._catalog} is reserved")
+        fields.choice("type", ("sql",))
+        if (storage := fields.node("storage")) is not None:
+            Fields(self._reader, storage, required=("kind",)).choice("kind", ("local",))
+        return Connection(self._catalog, self._database(fields), self._warehouse(fields))
+
+    def _database(self, catalog: Fields) -> str:
+        node = catalog.node("database")
+        if node is None:
+            return ""
+        fields = Fields(self._reader, node, required=("driver", "path"))
+        fields.choice("driver", ("sqlite",))
+        path = fields.node("path")
+        return "" if path is None else self._place(path)
+
+    def _warehouse(self, catalog: Fields) -> str:
+        node = catalog.node("warehouse")
+        if node is None:
+            return ""
+        written = self._expand(node)
+        if written.startswith("file:///"):
+            return written
+        if "://" in written:
+            self._reader.at(node, "bad-value", "a warehouse is file:///… or a path")
+            return ""
+        return Path(self._place(node)).as_uri()
+
+    def _place(self, node: Node) -> str:
+        """Give the absolute path that a file's text names; relative ones start at the file."""
+        return os.path.normpath(self._path.absolute().parent / self._expand(node))
+
+    def _expand(self, node: Node) -> str:
+        """Fill in ``${NAME:-default}``."""
+
+        def value(match: re.Match[str]) -> str:
+            name, default = match.groups()
+            found: str | None = self._environment.get(name) or default
+            if found is None:
+                self._reader.at(node, "bad-value", f"{name} is not set and has no default")
+            return found or ""
+
+        return _VARIABLE.sub(value, self._reader.text(node))
+
+    def _tables(self) -> tuple[TableSpec, ...]:
+        found: dict[TableName, TableSpec] = {}
+        for fields in self._root.maps(
+            "tables", required=("name",), optional=("tags", "undeclared_columns", "columns")
+        ):
+            table = self._table(fields)
+            if table is None:
+                continue
+            if table.name in found:
+                self._reader.at(table.mark, "duplicate-key", f"{table.name} is declared twice")
+            found[table.name] = table
+        return tuple(found.values())
+
+    def _table(self, fields: Fields) -> TableSpec | None:
+        mark = fields.node("name")
+        if mark is None:
+            return None
+        name = products.table_name(self._reader, mark, self._catalog)
+        if name is None:
+            return None
+        if name.schema not in self._schemas:
+            message = f"{name} lies outside the domain's schemas: {', '.join(self._schemas)}"
+            self._reader.at(mark, "unknown-table", message)
+        columns = tuple(self._column(key, node) for key, node in fields.entries("columns"))
+        return TableSpec(
+            name=name,
+            mark=mark,
+            tags=fields.texts("tags"),
+            expose=fields.choice("undeclared_columns", ("hide", "expose"), "hide") == "expose",
+            columns=columns,
+        )
+
+    def _column(self, key: Node, node: Node) -> ColumnSpec:
+        name = self._reader.name(key)
+        if node.kind == "null":
+            return ColumnSpec(name, key)
+        fields = Fields(
+            self._reader,
+            node,
+            optional=("field_id", "tags", "classification", "token_domain", "stored_canonical"),
+        )
+        bound = fields.node("token_domain")
+        return ColumnSpec(
+            name=name,
+            mark=key,
+            field_id=fields.integer("field_id"),
+            tags=fields.texts("tags"),
+            classification=fields.choice("classification", CLASSIFICATIONS) or None,
+            token_domain=fields.name("token_domain") or None,
+            token_mark=bound,
+            stored_canonical=fields.flag("stored_canonical"),
+        )
