@@ -97,3 +97,36 @@ unqualified. Columns of scans are spelled as the catalog spells them. Stars are 
 ``Column.meta["heading"]`` keeps the written name where it differs. Every derived relation
 has an alias and every output of a derived query a name.
 """
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from gateway.sql.lex import Token, tokens
+from gateway.sql.limits import allow_recursion
+from gateway.sql.queries import QueryGrammar
+
+
+def parse_query(text: str) -> exp.Expression:
+    """Read one query; raises MeshgateError (SYNTAX_ERROR, NOT_SUPPORTED, limits)."""
+    return parse_query_tokens(tokens(text))[0]
+
+
+def parse_query_tokens(found: Sequence[Token]) -> tuple[exp.Expression, int]:
+    """Read one query from tokens; returns the tree and the number of its ``?``."""
+    allow_recursion()
+    grammar = QueryGrammar(found)
+    tree = grammar.query()
+    grammar.finish()
+    return tree, grammar.parameters
+
+
+def parse_expression_tokens(found: Sequence[Token]) -> list[exp.Expression]:
+    """Read ``expression, …`` from tokens (the operands of USING)."""
+    allow_recursion()
+    grammar = QueryGrammar(found)
+    items = grammar.comma_separated(grammar.expression)
+    grammar.finish()
+    return items

@@ -1,0 +1,327 @@
+"""Words that begin an operand: calls, windows, casts, literals and special syntax."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from gateway.sql.cursor import RESERVED
+from gateway.sql.lex import STRING, Token
+from gateway.sql.typenames import data_type
+from gateway.sql.windows import WindowGrammar
+
+_KEYWORD_VALUES = frozenset(
+    "CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP LOCALTIME LOCALTIMESTAMP".split()
+)
+_KEYWORD_NAMES = frozenset("CURRENT_USER CURRENT_CATALOG CURRENT_SCHEMA".split())
+_UNITS = frozenset("YEAR MONTH DAY HOUR MINUTE SECOND".split())
+_FIELDS = _UNITS | frozenset(
+    "QUARTER WEEK DAY_OF_MONTH DAY_OF_WEEK DOW DAY_OF_YEAR DOY YEAR_OF_WEEK YOW "
+    "TIMEZONE_HOUR TIMEZONE_MINUTE".split()
+)
+_JSON = frozenset("JSON_ARRAY JSON_EXISTS JSON_OBJECT JSON_QUERY JSON_TABLE JSON_VALUE".split())
+_FORMS = frozenset({"NFD", "NFC", "NFKD", "NFKC"})
+
+
+class CallGrammar(WindowGrammar):
+    """Reads operands that begin with a word or a quoted name."""
+
+    def word_operand(self, token: Token) -> exp.Expression:
+        """Read the operand a word begins."""
+        special = _SPECIAL.get(token.key)
+        if special is not None:
+            node = special(self)
+            if node is not None:
+                return self.place(node, token)
+        if token.key in _JSON:
+            raise self.unsupported(f"{token.key}", "use json_extract or json_format")
+        if token.key in RESERVED or not self.at_identifier():
+            self.fail("<expression>")
+        following = self.peek()
+        if following is STRING:
+            return self._typed_literal()
+        if following == "->":
+            return self.place(self.lambda_(), token)
+        if following == "(":
+            return self.call(token)
+        self._refuse_qualified_call(token)
+        return self.place(exp.Column(this=self.identifier()), token)
+
+    def _refuse_qualified_call(self, token: Token) -> None:
+        ahead = 1
+        while self.peek(ahead) == "." and self.at_identifier(ahead + 1):
+            ahead += 2
+        if ahead > 1 and self.peek(ahead) == "(":
+            raise self.unsupported("a qualified function call", "write the name alone", token)
+
+    def _typed_literal(self) -> exp.Expression:
+        token = self.token
+        word = self.identifier().this.lower()
+        if word not in _LITERAL_TYPES:
+            raise self.error("TYPE_NOT_FOUND", f"Unknown type: {word}", token)
+        return self._literal_of(_LITERAL_TYPES[word], token)
+
+    def _literal_of(self, kind: str, token: Token) -> exp.Expression:
+        text = self.take()
+        value = self.place(exp.Literal(this=text.value, is_string=True), text)
+        node = exp.Cast(this=value, to=data_type(kind))
+        node.meta["typed_literal"] = True
+        return self.place(node, token)
+
+    def lambda_(self) -> exp.Expression:
+        """Read ``x -> body`` or ``(x, y) -> body``."""
+        if self.accept("("):
+            names = [] if self.key == ")" else self.comma_separated(self.identifier)
+            self.expect(")")
+        else:
+            names = [self.identifier()]
+        self.expect("->")
+        return exp.Lambda(this=self.expression(), expressions=names)
+
+    def _double(self) -> exp.Expression | None:
+        if self.peek() != "PRECISION" or self.peek(2) is not STRING:
+            return None
+        token = self.take()
+        self.take()
+        return self._literal_of("double", token)
+
+    def _boolean(self) -> exp.Expression:
+        return exp.Boolean(this=self.take().key == "TRUE")
+
+    def _null(self) -> exp.Expression:
+        self.take()
+        return exp.Null()
+
+    def _case(self) -> exp.Expression:
+        self.take()
+        operand = None if self.key == "WHEN" else self.expression()
+        branches = []
+        while self.accept("WHEN"):
+            condition = self.expression()
+            self.expect("THEN")
+            branches.append(exp.If(this=condition, true=self.expression()))
+        if not branches:
+            self.fail("WHEN")
+        default = self.expression() if self.accept("ELSE") else None
+        self.expect("END")
+        return exp.Case(this=operand, ifs=branches, default=default)
+
+    def _if(self) -> exp.Expression | None:
+        if self.peek() != "(":
+            return None
+        arguments = self._arguments(2, 3)
+        default = arguments[2] if arguments[2:] else None
+        return exp.Case(ifs=[exp.If(this=arguments[0], true=arguments[1])], default=default)
+
+    def _coalesce(self) -> exp.Expression | None:
+        if self.peek() != "(":
+            return None
+        arguments = self._arguments(2, None)
+        return exp.Coalesce(this=arguments[0], expressions=arguments[1:])
+
+    def _nullif(self) -> exp.Expression | None:
+        if self.peek() != "(":
+            return None
+        arguments = self._arguments(2, 2)
+        return exp.Nullif(this=arguments[0], expression=arguments[1])
+
+    def _arguments(self, least: int, most: int | None) -> list[exp.Expression]:
+        token = self.take()
+        self.expect("(")
+        found = self.comma_separated(self.expression)
+        self.expect(")")
+        if len(found) < least or (most is not None and len(found) > most):
+            message = f"Invalid number of arguments for '{token.text.lower()}' function"
+            raise self.error("SYNTAX_ERROR", message, token)
+        return found
+
+    def _cast(self) -> exp.Expression | None:
+        if self.peek() != "(":
+            return None
+        kind = exp.Cast if self.take().key == "CAST" else exp.TryCast
+        self.expect("(")
+        value = self.expression()
+        self.expect("AS")
+        to = self.type_name()
+        self.expect(")")
+        return kind(this=value, to=to)
+
+    def _extract(self) -> exp.Expression:
+        self.take()
+        self.expect("(")
+        field = self.take()
+        if field.key not in _FIELDS:
+            raise self.error("SYNTAX_ERROR", f"Invalid EXTRACT field: {field.text}", field)
+        self.expect("FROM")
+        value = self.value()
+        self.expect(")")
+        return exp.Extract(this=exp.Var(this=field.key), expression=value)
+
+    def _interval(self) -> exp.Expression | None:
+        signed = self.peek() in {"+", "-"} and self.peek(2) is STRING
+        if not signed and self.peek() is not STRING:
+            return None
+        self.take()
+        negative = signed and self.take().key == "-"
+        text = exp.Literal(this=self.take().value, is_string=True)
+        unit: exp.Expression = self._unit()
+        if self.accept("TO"):
+            unit = exp.IntervalSpan(this=unit, expression=self._unit())
+        node = exp.Interval(this=text, unit=unit)
+        return exp.Neg(this=node) if negative else node
+
+    def _unit(self) -> exp.Var:
+        if self.key not in _UNITS:
+            self.fail(*sorted(_UNITS))
+        return exp.Var(this=self.take().key)
+
+    def _array(self) -> exp.Expression | None:
+        if self.peek() != "[":
+            return None
+        self.take()
+        self.take()
+        items = [] if self.key == "]" else self.comma_separated(self.expression)
+        self.expect("]")
+        return exp.Array(expressions=items)
+
+    def _row(self) -> exp.Expression | None:
+        if self.peek() != "(":
+            return None
+        self.take()
+        self.take()
+        items = self.comma_separated(self.expression)
+        if self.key == "AS" or self.at_identifier():
+            raise self.unsupported("a row with field names", "cast it: CAST(ROW(…) AS ROW(a …))")
+        self.expect(")")
+        node = exp.Tuple(expressions=items)
+        node.meta["row"] = True
+        return node
+
+    def _exists(self) -> exp.Expression:
+        self.take()
+        self.expect("(")
+        query = self.query()
+        self.expect(")")
+        return exp.Exists(this=query)
+
+    def _substring(self) -> exp.Expression | None:
+        """``SUBSTRING(x FROM a FOR b)``; with commas it is an ordinary call."""
+        if self.peek() != "(":
+            return None
+        token = self.take()
+        self.expect("(")
+        arguments = [self.expression()]
+        if self.accept("FROM"):
+            arguments.append(self.value())
+            if self.accept("FOR"):
+                arguments.append(self.value())
+            self.expect(")")
+            return exp.Anonymous(this="substr", expressions=arguments)
+        while self.accept(","):
+            arguments.append(self.expression())
+        self.expect(")")
+        return exp.Anonymous(this=token.text, expressions=arguments)
+
+    def _position(self) -> exp.Expression | None:
+        if self.peek() != "(":
+            return None
+        self.take()
+        self.take()
+        needle = self.value()
+        self.expect("IN")
+        hay = self.value()
+        self.expect(")")
+        return exp.Anonymous(this="strpos", expressions=[hay, needle])
+
+    def _trim(self) -> exp.Expression:
+        """``TRIM([LEADING | TRAILING | BOTH] [chars] FROM x)``, ``TRIM(x [, chars])``."""
+        self.take()
+        self.expect("(")
+        names = {"LEADING": "ltrim", "TRAILING": "rtrim", "BOTH": "trim"}
+        side = self.key if self.key in names and self.peek() not in {",", ")", "."} else None
+        if side:
+            self.take()
+        name = names[side] if side else "trim"
+        first = None if side and self.key == "FROM" else self.value()
+        if self.accept("FROM"):
+            source = self.value()
+            arguments = [source] if first is None else [source, first]
+        elif side or first is None:
+            self.fail("FROM")
+        else:
+            arguments = [first, self.value()] if self.accept(",") else [first]
+        self.expect(")")
+        return exp.Anonymous(this=name, expressions=arguments)
+
+    def _normalize(self) -> exp.Expression:
+        self.take()
+        self.expect("(")
+        arguments = [self.value()]
+        form = "NFC"
+        if self.accept(","):
+            if self.key not in _FORMS:
+                self.fail(*sorted(_FORMS))
+            form = self.take().key
+        self.expect(")")
+        arguments.append(exp.Literal(this=form, is_string=True))
+        return exp.Anonymous(this="normalize", expressions=arguments)
+
+    def _keyword_value(self) -> exp.Expression:
+        token = self.take()
+        arguments: list[exp.Expression] = []
+        if token.key in _KEYWORD_VALUES - {"CURRENT_DATE"} and self.accept("("):
+            digits = self.take()
+            if not digits.text.isdigit():
+                raise self.error("SYNTAX_ERROR", "precision must be a whole number", digits)
+            arguments = [exp.Literal(this=digits.text, is_string=False)]
+            self.expect(")")
+        node = exp.Anonymous(this=token.text.lower(), expressions=arguments)
+        node.meta["keyword"] = True
+        return node
+
+    def _grouping(self) -> exp.Expression:
+        token = self.take()
+        self.expect("(")
+        items = self.comma_separated(self.expression)
+        self.expect(")")
+        return exp.Anonymous(this=token.text, expressions=items)
+
+    def _listagg(self) -> exp.Expression:
+        return self.call(self.token)
+
+
+_Reader = Callable[[CallGrammar], exp.Expression | None]
+
+_SPECIAL: dict[str, _Reader] = {
+    "TRUE": CallGrammar._boolean,
+    "FALSE": CallGrammar._boolean,
+    "NULL": CallGrammar._null,
+    "CASE": CallGrammar._case,
+    "IF": CallGrammar._if,
+    "COALESCE": CallGrammar._coalesce,
+    "NULLIF": CallGrammar._nullif,
+    "CAST": CallGrammar._cast,
+    "TRY_CAST": CallGrammar._cast,
+    "EXTRACT": CallGrammar._extract,
+    "INTERVAL": CallGrammar._interval,
+    "ARRAY": CallGrammar._array,
+    "ROW": CallGrammar._row,
+    "EXISTS": CallGrammar._exists,
+    "SUBSTRING": CallGrammar._substring,
+    "POSITION": CallGrammar._position,
+    "TRIM": CallGrammar._trim,
+    "NORMALIZE": CallGrammar._normalize,
+    "GROUPING": CallGrammar._grouping,
+    "LISTAGG": CallGrammar._listagg,
+    "DOUBLE": CallGrammar._double,
+    **dict.fromkeys(_KEYWORD_VALUES | _KEYWORD_NAMES, CallGrammar._keyword_value),
+}
+_LITERAL_TYPES = {
+    **{
+        word: word
+        for word in "bigint boolean char date decimal double integer json real smallint time "
+        "timestamp tinyint uuid varchar varbinary".split()
+    },
+    "int": "integer",
+}
