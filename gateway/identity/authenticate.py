@@ -1,0 +1,204 @@
+"""Who sent this request: the presented scheme decides, and its failure tries no other."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import hmac
+import ipaddress
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gateway.identity.attempts import FailedLogins, TooManyFailuresError
+from gateway.identity.directory import Directory, reserved
+from gateway.identity.passwords import PasswordFile
+from gateway.identity.principal import Principal
+from gateway.identity.tokens import PREFIX, TokenFile
+
+UNAUTHENTICATED, FORBIDDEN, TOO_MANY = 401, 403, 429
+_REALM = 'Basic realm="Meshgate"'
+
+
+class AuthenticationError(Exception):
+    """An HTTP refusal: ``status`` 401, 403 or 429, a text, and headers to send with it."""
+
+    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers = headers or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What a request says about its sender, unverified. ``peer`` is the TCP peer's address."""
+
+    authorization: str | None = None
+    user: str | None = None
+    original_user: str | None = None
+    peer: str = ""
+    secure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """A verified sender.
+
+    ``actor`` is who logged in, ``principal`` whose rights apply (the same, unless
+    impersonated). ``purpose`` is set where the credential is bound to one.
+    """
+
+    principal: Principal
+    actor: str
+    purpose: str | None = None
+
+
+class Authenticator:
+    """The login methods of one gateway.
+
+    Args:
+        directory: everyone who exists; nobody else is let in by any method.
+        passwords: enables Basic.
+        tokens: enables API tokens, as Bearer or as a Basic password.
+        trust_user_header: enables ``none``: believe ``X-Trino-User``. Loopback binds only.
+
+    """
+
+    def __init__(
+        self,
+        directory: Callable[[], Directory],
+        *,
+        passwords: PasswordFile | None = None,
+        tokens: TokenFile | None = None,
+        trust_user_header: bool = False,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._directory = directory
+        self._passwords = passwords
+        self._tokens = tokens
+        self._trust = trust_user_header
+        self._now = now
+        self._failed = FailedLogins()
+        self._key = secrets.token_bytes(32)
+
+    def fingerprint(self, presented: Presented) -> str:
+        """A keyed hash of the credential, or empty without one."""
+        if not presented.authorization:
+            return ""
+        text = presented.authorization.encode("utf-8", "surrogateescape")
+        return hmac.new(self._key, text, hashlib.sha256).hexdigest()[:32]
+
+    async def authenticate(self, presented: Presented) -> Authenticated:
+        """Verify the sender and whom it speaks for.
+
+        Raises:
+            AuthenticationError: 401 without a valid credential, 403 for a credential over
+                plain HTTP or a forbidden impersonation, 429 after many failures.
+
+        """
+        if presented.authorization is None:
+            return self._unverified(presented)
+        if not presented.secure and not is_loopback(presented.peer):
+            raise AuthenticationError(FORBIDDEN, "credentials need HTTPS")
+        scheme, _, value = presented.authorization.partition(" ")
+        if scheme.lower() == "bearer":
+            return self._bearer(value.strip(), presented)
+        if scheme.lower() == "basic":
+            return await self._basic(value.strip(), presented)
+        raise self._refused("unknown authentication scheme; use Basic or Bearer")
+
+    def _unverified(self, presented: Presented) -> Authenticated:
+        if not self._trust:
+            raise self._refused("authentication is required")
+        if not is_loopback(presented.peer):
+            raise self._refused("unauthenticated access is for this machine alone")
+        first = presented.original_user or presented.user
+        if not first:
+            raise self._refused("name yourself in the header X-Trino-User")
+        return self._spoken_for(first, "none", presented)
+
+    def _bearer(self, text: str, presented: Presented, user: str | None = None) -> Authenticated:
+        token = self._tokens.verify(text, self._now()) if self._tokens else None
+        if token is None or (user is not None and user != token.principal):
+            self._check_failures(presented.peer, user)
+            self._failed.add(presented.peer, user)
+            raise self._refused("the token is unknown, expired or revoked")
+        return self._spoken_for(token.principal, "token", presented, token.purpose)
+
+    async def _basic(self, value: str, presented: Presented) -> Authenticated:
+        user, password = self._decode(value)
+        if password.startswith(PREFIX):
+            return self._bearer(password, presented, user)
+        if self._passwords is None:
+            raise self._refused("passwords are not accepted here; use an API token")
+        if not self._passwords.remembered(user, password):
+            self._check_failures(presented.peer, user)
+            known = user in self._directory().entries and not reserved(user)
+            right = await asyncio.to_thread(self._passwords.verify, user, password)
+            if not right or not known:
+                self._failed.add(presented.peer, user)
+                raise self._refused("wrong user or password")
+        return self._spoken_for(user, "basic", presented)
+
+    def _check_failures(self, peer: str, user: str | None) -> None:
+        try:
+            self._failed.check(peer, user)
+        except TooManyFailuresError as error:
+            headers = {"Retry-After": str(error.retry_after)}
+            raise AuthenticationError(TOO_MANY, str(error), headers) from None
+
+    def _decode(self, value: str) -> tuple[str, str]:
+        try:
+            user, colon, password = base64.b64decode(value, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError, ValueError):
+            raise self._refused("the Basic credential cannot be read") from None
+        if not colon:
+            raise self._refused("the Basic credential cannot be read")
+        return user, password
+
+    def _spoken_for(
+        self, actor: str, method: str, presented: Presented, purpose: str | None = None
+    ) -> Authenticated:
+        """Follow actor → original user → user, each step allowed by the directory."""
+        directory = self._directory()
+        speaker = actor
+        if reserved(actor) or directory.principal(actor) is None:
+            raise self._refused(_unknown(actor, method))
+        for name in (presented.original_user, presented.user):
+            if not name or name == speaker:
+                continue
+            if reserved(name) or not directory.may_impersonate(speaker, name):
+                raise AuthenticationError(
+                    FORBIDDEN, f"Access Denied: User {speaker} cannot impersonate user {name}"
+                )
+            speaker = name
+        principal = directory.principal(speaker, method)
+        if principal is None:
+            raise self._refused(_unknown(speaker, method))
+        return Authenticated(principal, actor, purpose)
+
+    def _refused(self, message: str) -> AuthenticationError:
+        schemes = {"WWW-Authenticate": _REALM} if self._passwords or self._tokens else {}
+        return AuthenticationError(UNAUTHENTICATED, message, schemes)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address is this machine. Names are not resolved, and Unix sockets are local."""
+    if address in {"localhost", "unix"}:
+        return True
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return (mapped or found).is_loopback
+
+
+def _unknown(name: str, method: str) -> str:
+    if method == "none":
+        return f"user '{name}' is not in the directory of principals"
+    return "this account is not in the directory of principals"
