@@ -12,7 +12,7 @@ from gateway.names import TableName
 
 @dataclass(frozen=True, slots=True)
 class TableScope:
-    """What a grant leaves of one table: columns (None = all), a UCAST condition, masks by column."""
+    """What a grant leaves of a table: columns (None = all), a UCAST condition, masks by column."""
 
     columns: tuple[str, ...] | None = None
     rows: Mapping[str, Any] | None = None
@@ -24,7 +24,9 @@ class Grant:
     """One approved, dated, purposeful permission on one data product.
 
     ``grantee`` is ``user:<id>`` or ``group:<name>``; ``scope`` None means the whole product,
-    else tables not named in it are not granted.
+    else tables not named in it are not granted. ``kind`` is data_access, or
+    masking_exception: then ``waives`` names the mask rules it lifts on the scope's
+    columns and ``approved_as`` (steward, platform) says with whose authority.
     """
 
     id: str
@@ -38,3 +40,5 @@ class Grant:
     approved_by: str = ""
     reason: str = ""
     scope: Mapping[TableName, TableScope] | None = None
+    waives: tuple[str, ...] = ()
+    approved_as: str = "steward"

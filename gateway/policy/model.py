@@ -18,7 +18,10 @@ Scalar = str | int | bool
 
 @dataclass(frozen=True, slots=True)
 class FieldCondition:
-    """``column operator value``: operators eq ne lt lte gt gte in nin startswith endswith contains is_null."""
+    """``column operator value``.
+
+    Operators: eq ne lt lte gt gte in nin startswith endswith contains is_null.
+    """
 
     operator: str
     field: str

@@ -1,0 +1,177 @@
+"""Decisions as a service: loads packages, follows their files, asks the engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal, Self
+
+import structlog
+
+from gateway.access.purposes import Purpose, load_purposes
+from gateway.catalog.model import Problem
+from gateway.policy.decide import Policies, decide
+from gateway.policy.model import Decision, DecisionRequest
+from gateway.policy.package import PLATFORM, Package, Source, find_sources, load_package
+from gateway.policy.rego import Compiled, CompileError, RegoEngine
+
+EngineName = Literal["rego", "opa"]
+_log = structlog.get_logger(__name__)
+
+Stamp = tuple[tuple[str, int, int], ...]
+
+
+class PolicyService:
+    """Takes decisions by the packages of one policy folder.
+
+    A saved file takes effect on the next decision; a package that does not load
+    keeps its last good revision and says why in ``problems``.
+    """
+
+    def __init__(self, directory: Path, *, timeout_seconds: float, time_zone: str) -> None:
+        self._directory = directory
+        self._zone = time_zone
+        self._rego = RegoEngine(timeout_seconds=timeout_seconds)
+        self._stamp: Stamp | None = None
+        self._sources: dict[str, Source] = {}
+        self._packages: dict[str, Package] = {}
+        self._policies = Policies(MappingProxyType({}))
+        self._purposes: Mapping[str, Purpose] = MappingProxyType({})
+        self._problems: dict[str, tuple[Problem, ...]] = {}
+        self._reloading = asyncio.Lock()
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        *,
+        engine: EngineName = "rego",
+        opa_url: str | None = None,
+        timeout_seconds: float = 1.0,
+        time_zone: str = "UTC",
+    ) -> Self:
+        """Load a policy folder. Broken packages deny; ``problems`` names them."""
+        if engine != "rego" or opa_url is not None:
+            raise ValueError(f"unknown policy engine {engine}")
+        service = cls(directory, timeout_seconds=timeout_seconds, time_zone=time_zone)
+        service._load()
+        return service
+
+    @property
+    def engine_name(self) -> str:
+        """Name and version of the engine."""
+        return self._rego.name
+
+    @property
+    def revisions(self) -> Mapping[str, str]:
+        """Revision by package of what is in force."""
+        return self._policies.revisions
+
+    @property
+    def purposes(self) -> Mapping[str, Purpose]:
+        """Declared purposes by name."""
+        return self._purposes
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Why the newest files are not all in force."""
+        return tuple(problem for name in sorted(self._problems) for problem in self._problems[name])
+
+    @property
+    def packages(self) -> Mapping[str, Package]:
+        """The packages in force."""
+        return self._policies.packages
+
+    async def decide(self, request: DecisionRequest) -> Decision:
+        """The decision about every table of the request; never raises for a policy's failure."""
+        await self.reload()
+        return await decide(request, self._policies, self._rego, zone=self._zone)
+
+    async def reload(self) -> bool:
+        """Take up saved files; True if something changed. Cheap when nothing did."""
+        if _stamp(self._directory) == self._stamp:
+            return False
+        async with self._reloading:
+            return await asyncio.to_thread(self._load)
+
+    async def close(self) -> None:
+        """Release the engine."""
+        await self._rego.close()
+
+    def _load(self) -> bool:
+        stamp = _stamp(self._directory)
+        if stamp == self._stamp:
+            return False
+        try:
+            sources = find_sources(self._directory)
+        except (OSError, UnicodeDecodeError) as error:
+            self._note("folder", [Problem(str(self._directory), 1, 1, "unreadable", str(error))])
+            return False
+        self._problems.pop("folder", None)
+        for name in set(self._sources) - set(sources):
+            self._drop(name)
+        for name, source in sources.items():
+            if self._sources.get(name) != source:
+                self._take(name, source)
+        self._read_purposes()
+        self._stamp = stamp
+        revisions = {name: package.revision for name, package in self._packages.items()}
+        batch = self._directory / "platform" / "batch.rego"
+        if batch.is_file():
+            revisions[PLATFORM] = Source(PLATFORM, ()).revision
+        self._policies = Policies(
+            MappingProxyType(dict(self._packages)), MappingProxyType(revisions)
+        )
+        return True
+
+    def _drop(self, name: str) -> None:
+        del self._sources[name]
+        self._packages.pop(name, None)
+        self._problems.pop(name, None)
+        self._rego.remove(name)
+
+    def _take(self, name: str, source: Source) -> None:
+        """Load one package, or keep the last good one and note why."""
+        self._sources[name] = source
+        package, problems = load_package(source)
+        if not problems:
+            try:
+                self._rego.replace(Compiled(package))
+            except CompileError as error:
+                problems = [error.problem]
+        if problems:
+            self._note(name, problems)
+            return
+        self._problems.pop(name, None)
+        self._packages[name] = package
+
+    def _note(self, name: str, problems: list[Problem]) -> None:
+        self._problems[name] = tuple(problems)
+        for problem in problems:
+            _log.warning("policy.refused", package=name, problem=str(problem))
+
+    def _read_purposes(self) -> None:
+        path = self._directory / "global" / "purposes.yaml"
+        purposes, problems = load_purposes(path) if path.is_file() else ({}, [])
+        if problems:
+            self._note("purposes", problems)
+            return
+        self._problems.pop("purposes", None)
+        self._purposes = MappingProxyType(purposes)
+
+
+def _stamp(directory: Path) -> Stamp:
+    """Names, sizes and times of all files that can change a decision."""
+    found: list[tuple[str, int, int]] = []
+    for folder in (
+        directory / "global",
+        directory / "platform",
+        *(directory / "domains").glob("*/"),
+    ):
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if path.suffix in {".rego", ".json", ".yaml"}:
+                status = path.stat()
+                found.append((str(path), status.st_mtime_ns, status.st_size))
+    return tuple(found)
