@@ -36,14 +36,14 @@ def secured(
     """
     place = Place(engine, alias, token_domains, salt)
     columns = ", ".join(_column(column, scan, place) for column in _used(scan)) or NOTHING
-    text = f"SELECT {columns} FROM {base_table(scan, engine)} AS {quote(alias)}"
+    text = f"SELECT {columns} FROM {base_table(scan, engine)} AS {quote(alias)}"  # noqa: S608 - quoted names and typed literals
     if scan.decision.row_filter is not None:
         text += f" WHERE {where(scan.decision.row_filter, scan.table, engine, alias)}"
     return f"({text}) AS {quote(scan.alias)}"
 
 
 def base_table(scan: Scan, engine: Engine) -> str:
-    """Name the raw table: three parts on Trino, on DuckDB the one name its scan is registered as."""
+    """Name the raw table: three parts on Trino, on DuckDB the name of its scan."""
     if scan.ref.version is not None:
         raise ValueError("time travel has no secured form yet")
     if engine == "trino":

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gateway.catalog.model import Column
-from gateway.policy.model import Mask
+from gateway.policy.model import Mask, Scalar
 from gateway.sql.maskwriter import LOWER, UPPER, Place, Writer
 from gateway.sql.spelling import INTEGERS, TZ, literal, spell, text_literal
 from gateway.sql.tokenmasks import keyed_hash, token
@@ -19,7 +19,7 @@ from gateway.sql.tokenmasks import keyed_hash, token
 __all__ = ["Place", "masked"]
 
 _FIXED_TEXT = "XXXXXXXX"
-_FIXED = {
+_FIXED: dict[str, Scalar] = {
     "boolean": False,
     "decimal": "0",
     "real": "0",
@@ -94,17 +94,16 @@ def _email_domain(_: Mask, column: Column, w: Writer) -> str:
     size, at = w.call("length", w.x), w.call("strpos", w.x, "'@'")
     bare = w.call("length", w.call("replace", w.x, "'@'", "''"))
     domain = w.call("translate", w.call("substr", w.x, f"{at} + 1"), UPPER, LOWER)
+    shown = w.concat(text_literal("***@"), domain)
     text = (
-        f"CASE WHEN {w.x} IS NULL THEN NULL WHEN {size} - {bare} = 1 AND {at} > 1 AND {at} < {size} "
-        f"THEN {w.concat(text_literal('***@'), domain)} ELSE '***' END"
+        f"CASE WHEN {w.x} IS NULL THEN NULL "
+        f"WHEN {size} - {bare} = 1 AND {at} > 1 AND {at} < {size} THEN {shown} ELSE '***' END"
     )
     return _varchar(text, column, w)
 
 
 def _regex(mask: Mask, column: Column, w: Writer) -> str:
-    pattern, replacement = mask.param("pattern"), mask.param("replacement")
-    if not isinstance(pattern, str) or not isinstance(replacement, str):
-        raise ValueError("regex needs a pattern and a replacement")
+    pattern, replacement = str(mask.param("pattern")), str(mask.param("replacement"))
     if not pattern.isascii() or "$" in replacement or "\\" in replacement:
         raise ValueError("regex pattern or replacement outside the portable form")
     return _varchar(w.replace_all(w.x, pattern, replacement), column, w)
@@ -154,7 +153,7 @@ def _constant(mask: Mask, column: Column, w: Writer) -> str:
 def _fixed(_: Mask, column: Column, w: Writer) -> str:
     if column.type.base == "varchar":
         return f"CAST('{_FIXED_TEXT}' AS {w.type})"
-    zero = 0 if column.type.base in INTEGERS else _FIXED.get(column.type.base)
+    zero: Scalar | None = 0 if column.type.base in INTEGERS else _FIXED.get(column.type.base)
     if zero is None:
         raise ValueError(f"mask-to-fixed-value does not apply to {column.type.text()}")
     return literal(zero, column.type, w.engine)

@@ -38,7 +38,7 @@ class Writer:
 
     @property
     def salt(self) -> str:
-        """This query's own salt, hex."""
+        """The query's own salt, hex."""
         return self.place.salt
 
     @property

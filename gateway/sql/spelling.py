@@ -23,6 +23,15 @@ _DUCKDB = {
     TZ: "TIMESTAMPTZ",
 }
 _ISO = re.compile(r"(\d{4,5}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,12}))?(Z?)", re.ASCII)
+_NUMBER = re.compile(r"[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?")
+_TEXTS = {
+    "char": re.compile(r"(?s:.*)"),
+    "decimal": re.compile(r"[+-]?[0-9]+([.][0-9]+)?"),
+    "real": _NUMBER,
+    "double": _NUMBER,
+    "date": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+    "uuid": re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
+}
 _CLOCK = re.compile(r"(\d\d:\d\d:\d\d)(?:\.(\d{1,12}))?", re.ASCII)
 
 
@@ -65,6 +74,7 @@ def literal(value: Scalar, kind: DataType, engine: Engine) -> str:
 
     Raises:
         ValueError: the value does not fit the type; nothing is coerced.
+
     """
     if kind.base == "boolean":
         return ("TRUE" if value else "FALSE") if isinstance(value, bool) else _misfit(value, kind)
@@ -78,26 +88,18 @@ def literal(value: Scalar, kind: DataType, engine: Engine) -> str:
 
 
 def _from_text(value: str, kind: DataType, engine: Engine) -> str:
-    match kind.base:
-        case "varchar":
-            return text_literal(value)
-        case "char":
-            return f"CAST({text_literal(value)} AS {spell(kind, engine)})"
-        case "decimal":
-            return f"CAST({_matched(r'[+-]?[0-9]+([.][0-9]+)?', value, kind)} AS {spell(kind, engine)})"
-        case "real" | "double":
-            number = _matched(r"[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?", value, kind)
-            return f"{kind.base.upper()} {number}"
-        case "date":
-            return f"DATE {_matched(r'[0-9]{4,5}-[0-9]{2}-[0-9]{2}', value, kind)}"
-        case "uuid":
-            return f"UUID {_matched(r'[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}', value, kind)}"
-        case "time":
-            return f"TIME {text_literal(_time(value, kind))}"
-        case "timestamp" | "timestamp with time zone":
-            return _timestamp(value, kind, engine)
-        case _:
-            return _misfit(value, kind)
+    if kind.base == "varchar":
+        return text_literal(value)
+    if kind.base in {"timestamp", TZ}:
+        return _timestamp(value, kind, engine)
+    if kind.base == "time":
+        return f"TIME {text_literal(_time(value, kind))}"
+    pattern = _TEXTS.get(kind.base)
+    if pattern is None or not pattern.fullmatch(value):
+        return _misfit(value, kind)
+    if kind.base in {"char", "decimal"}:
+        return f"CAST({text_literal(value)} AS {spell(kind, engine)})"
+    return f"{kind.base.upper()} {text_literal(value)}"
 
 
 def _timestamp(value: str, kind: DataType, engine: Engine) -> str:
@@ -122,10 +124,6 @@ def _fraction(digits: str | None, kind: DataType) -> str:
     if len(given) > precision:
         raise ValueError(f"a {kind.text()} has no {len(given)} fraction digits")
     return "." + given.ljust(precision, "0") if precision else ""
-
-
-def _matched(pattern: str, value: str, kind: DataType) -> str:
-    return text_literal(value) if re.fullmatch(pattern, value, re.ASCII) else _misfit(value, kind)
 
 
 def _misfit(value: Scalar, kind: DataType) -> str:

@@ -11,6 +11,7 @@ from gateway.sql.maskwriter import LOWER, UPPER, Writer
 from gateway.sql.spelling import INTEGERS, text_literal
 from gateway.tokens.names import udf_name
 
+_KEY_ROW = 'SELECT "$k"."k" FROM "gov"."gw"."keys" AS "$k"'
 _MASKS = {"i63": "9223372036854775807", "i53": "9007199254740991"}
 _I63_DIGITS, _I53_DIGITS = 19, 16
 
@@ -89,7 +90,7 @@ def _canonical(column: Column, domain: TokenDomain, w: Writer) -> str:
 
 
 def _mac(value: str, key_id: str, w: Writer) -> str:
-    row = f'SELECT "$k"."k" FROM "gov"."gw"."keys" AS "$k" WHERE "$k"."id" = {text_literal(key_id)}'
+    row = f'{_KEY_ROW} WHERE "$k"."id" = {text_literal(key_id)}'
     key = w.utf8(f"COALESCE(({row}), '')")
     return w.call("hmac_sha256", w.utf8(value), key)
 

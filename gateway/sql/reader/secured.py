@@ -1,0 +1,112 @@
+"""Reading one secured sub-query: which table, which columns, which filter, which masks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.catalog.model import Column, Table, TokenDomain
+from gateway.names import TableName
+from gateway.policy.model import Condition, Mask
+from gateway.sql.reader.conditions import ConditionReader
+from gateway.sql.reader.expressions import Expressions, Tree
+from gateway.sql.reader.masks import Keys, read_mask
+from gateway.sql.reader.tokens import Cursor, UnreadableError
+
+PRIVATE = re.compile(r"\$g\d*")
+_SCAN = re.compile(r"([^:]+):(0|[1-9]\d{0,5})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What one secured sub-query says. ``scan`` is its name on DuckDB; ``masks`` by column."""
+
+    table: Table
+    scan: str
+    private: str
+    columns: tuple[str, ...]
+    masks: Mapping[str, Mask]
+    condition: Condition | None
+    barrier: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the reader needs to know beside the text."""
+
+    engine: str
+    tables: Mapping[TableName, Table]
+    token_domains: Mapping[str, TokenDomain]
+    salt: str
+
+
+def read_secured(cursor: Cursor, context: Context) -> Read:
+    """Read from ``(SELECT`` to the closing bracket; raises UnreadableError on any other form."""
+    cursor.expect("sign", "(")
+    cursor.words("SELECT")
+    items = _items(cursor, context.engine)
+    cursor.words("FROM")
+    table, scan = _base(cursor, context)
+    cursor.words("AS")
+    private = cursor.expect("name")
+    if not PRIVATE.fullmatch(private):
+        raise UnreadableError("a table under an alias that is not private")
+    condition, barrier = None, False
+    if cursor.take("word", "WHERE"):
+        tree = Expressions(cursor, context.engine).read()
+        condition, barrier = ConditionReader(table, private, context.engine).read(tree)
+    cursor.expect("sign", ")")
+    masks = _columns(items, table, private, context)
+    columns = tuple(name for name, _ in items if name != "$n")
+    return Read(table, scan, private, columns, masks, condition, barrier)
+
+
+def _items(cursor: Cursor, engine: str) -> list[tuple[str, Tree]]:
+    found: list[tuple[str, Tree]] = []
+    while True:
+        tree = Expressions(cursor, engine).read()
+        cursor.words("AS")
+        found.append((cursor.expect("name"), tree))
+        if not cursor.take("sign", ","):
+            return found
+
+
+def _base(cursor: Cursor, context: Context) -> tuple[Table, str]:
+    parts = [cursor.expect("name")]
+    while cursor.take("sign", "."):
+        parts.append(cursor.expect("name"))
+    name = ".".join(parts)
+    if context.engine == "duckdb":
+        hit = _SCAN.fullmatch(name)
+        if len(parts) != 1 or hit is None:
+            raise UnreadableError("a table that is no scan")
+        parts = hit.group(1).split(".")
+    if len(parts) != 3:  # noqa: PLR2004 - catalog, schema, table
+        raise UnreadableError("a table without its full name")
+    table = context.tables.get(TableName(*parts))
+    if table is None:
+        raise UnreadableError("a table that was not decided")
+    return table, name
+
+
+def _columns(
+    items: list[tuple[str, Tree]], table: Table, private: str, context: Context
+) -> dict[str, Mask]:
+    if items == [("$n", ("number", "1"))]:
+        return {}
+    order = {column.name: at for at, column in enumerate(table.columns)}
+    places = [order.get(name, -1) for name, _ in items]
+    if places != sorted(set(places)) or -1 in places:
+        raise UnreadableError("columns that are not the table's, in its order, once each")
+    masks: dict[str, Mask] = {}
+    keys = Keys(context.token_domains, context.salt)
+    for (name, tree), at in zip(items, places, strict=True):
+        raw = ("col", private, name)
+        if tree != raw:
+            masks[name] = read_mask(tree, _known(table, at), raw, context.engine, keys)
+    return masks
+
+
+def _known(table: Table, at: int) -> Column:
+    return table.columns[at]

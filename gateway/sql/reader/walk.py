@@ -1,0 +1,296 @@
+"""Walks a whole governed text and finds every relation in it.
+
+A relation is a secured sub-query, a sub-query, a WITH name in scope, UNNEST or VALUES;
+there is no other way to a table. Expressions are read as runs of known words, in which
+only a bracket before a query opens a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gateway.names import fold
+from gateway.sql.reader.secured import PRIVATE, Context, Read, read_secured
+from gateway.sql.reader.tokens import Cursor, UnreadableError, tokens
+from gateway.sql.reader.words import (
+    CLAUSES,
+    EXPRESSION,
+    JOINS,
+    SET_OPERATIONS,
+    SYNTAX_CALLS,
+    TYPES,
+)
+
+Scope = frozenset[str]
+_QUERY = ("SELECT", "WITH", "VALUES")
+_FROM_CALLS = frozenset({"EXTRACT", "TRIM", "SUBSTRING"})
+_DEEPEST = 200
+
+
+class Walk:
+    """One walk; afterwards ``found`` holds all secured sub-queries, ``names`` all other names."""
+
+    def __init__(self, text: str, context: Context, known: Callable[[str], bool]) -> None:
+        self._c = Cursor(tokens(text))
+        self._context = context
+        self._known = known
+        self._depth = 0
+        self.found: list[Read] = []
+        self.names: set[str] = set()
+
+    def run(self) -> None:
+        """Read the whole text; raises UnreadableError."""
+        self._query(frozenset())
+        self._c.expect("end")
+
+    def _query(self, scope: Scope) -> None:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise UnreadableError("queries nested too deep")
+        if self._c.take("word", "WITH"):
+            scope = self._with(scope)
+        self._term(scope)
+        self._rest(scope)
+        self._depth -= 1
+
+    def _rest(self, scope: Scope) -> None:
+        """Read what may follow a query's first term."""
+        while self._c.peek().kind == "word":
+            word = self._c.next().value
+            if word in SET_OPERATIONS:
+                if self._c.word("ALL", "DISTINCT"):
+                    self._c.next()
+                self._term(scope)
+            elif word == "ORDER":
+                self._c.words("BY")
+                self._run(scope, ends=CLAUSES)
+            elif word in {"LIMIT", "OFFSET"}:
+                self._amount()
+            else:
+                raise UnreadableError(f"{word} after a query")
+
+    def _amount(self) -> None:
+        if not self._c.take("word", "ALL"):
+            self._c.expect("number")
+        if self._c.word("ROW", "ROWS"):
+            self._c.next()
+
+    def _with(self, scope: Scope) -> Scope:
+        recursive = self._c.take("word", "RECURSIVE")
+        while True:
+            name = self._name()
+            if self._c.sign("("):
+                self._names()
+            self._c.words("AS")
+            if self._c.take("word", "NOT"):
+                self._c.expect("word", "MATERIALIZED")
+            else:
+                self._c.take("word", "MATERIALIZED")
+            inner = scope | {fold(name)} if recursive else scope
+            self._bracketed(inner)
+            scope = scope | {fold(name)}
+            if not self._c.take("sign", ","):
+                return scope
+
+    def _bracketed(self, scope: Scope) -> None:
+        self._c.expect("sign", "(")
+        self._query(scope)
+        self._c.expect("sign", ")")
+
+    def _term(self, scope: Scope) -> None:
+        if self._c.sign("("):
+            self._bracketed(scope)
+        elif self._c.take("word", "VALUES"):
+            self._run(scope, ends=CLAUSES)
+        else:
+            self._select(scope)
+
+    def _select(self, scope: Scope) -> None:
+        self._c.expect("word", "SELECT")
+        self._run(scope, ends=CLAUSES)
+        if self._c.take("word", "FROM"):
+            self._relations(scope)
+        if self._c.take("word", "WHERE"):
+            self._run(scope, ends=CLAUSES)
+        if self._c.take("word", "GROUP"):
+            self._c.words("BY")
+            self._run(scope, ends=CLAUSES)
+        if self._c.take("word", "HAVING"):
+            self._run(scope, ends=CLAUSES)
+        if self._c.take("word", "WINDOW"):
+            self._run(scope, ends=CLAUSES)
+
+    def _relations(self, scope: Scope) -> None:
+        self._relation(scope)
+        while True:
+            if self._c.take("sign", ","):
+                self._relation(scope)
+            elif self._c.word(*JOINS):
+                self._join(scope)
+            else:
+                return
+
+    def _join(self, scope: Scope) -> None:
+        if self._c.word("INNER", "LEFT", "RIGHT", "FULL", "CROSS"):
+            self._c.next()
+        self._c.take("word", "OUTER")
+        self._c.expect("word", "JOIN")
+        self._relation(scope)
+        if self._c.take("word", "ON"):
+            self._run(scope, ends=CLAUSES | JOINS, comma=True)
+        elif self._c.take("word", "USING"):
+            self._names()
+
+    def _relation(self, scope: Scope) -> None:
+        if self._c.sign("("):
+            self._opened(scope)
+        elif self._c.take("word", "UNNEST"):
+            self._c.expect("sign", "(")
+            self._run(scope, ends=frozenset())
+            self._c.expect("sign", ")")
+            if self._c.take("word", "WITH"):
+                self._c.expect("word", "ORDINALITY")
+        elif self._c.take("word", "LATERAL"):
+            self._bracketed(scope)
+        elif fold(self._name()) not in scope or self._c.sign(".") or self._c.sign("("):
+            raise UnreadableError("a relation that is neither secured nor named by WITH")
+        self._alias()
+
+    def _opened(self, scope: Scope) -> None:
+        """Read a relation in brackets: secured, a query, or joined relations."""
+        if self._secured():
+            self.found.append(read_secured(self._c, self._context))
+        elif self._c.word(*_QUERY, ahead=1) or self._begins_query():
+            self._bracketed(scope)
+        else:
+            self._c.expect("sign", "(")
+            self._relations(scope)
+            self._c.expect("sign", ")")
+
+    def _secured(self) -> bool:
+        """Whether the bracket's own FROM names something under a private alias."""
+        depth, ahead = 0, 0
+        while True:
+            token = self._c.peek(ahead)
+            if token.kind == "end":
+                return False
+            if token.kind == "sign" and token.value in "()":
+                depth += 1 if token.value == "(" else -1
+                if depth == 0:
+                    return False
+            if depth == 1 and token == ("word", "FROM"):
+                return self._private_after(ahead + 1)
+            ahead += 1
+
+    def _private_after(self, ahead: int) -> bool:
+        while self._c.peek(ahead).kind == "name":
+            ahead += 1
+            if not self._c.sign(".", ahead):
+                break
+            ahead += 1
+        alias = self._c.peek(ahead + 1)
+        named = self._c.word("AS", ahead=ahead) and alias.kind == "name"
+        return named and PRIVATE.fullmatch(alias.value) is not None
+
+    def _begins_query(self) -> bool:
+        """Whether ``((…`` opens a query rather than joined relations."""
+        ahead, depth = 0, 0
+        while self._c.sign("(", ahead):
+            ahead += 1
+        if not self._c.word(*_QUERY, ahead=ahead):
+            return False
+        opened, depth = ahead, ahead
+        while depth >= opened and self._c.peek(ahead).kind != "end":
+            depth += {"(": 1, ")": -1}.get(self._sign_at(ahead), 0)
+            ahead += 1
+        return self._c.word(*SET_OPERATIONS, "ORDER", "LIMIT", "OFFSET", ahead=ahead) or (
+            self._c.sign(")", ahead)
+        )
+
+    def _sign_at(self, ahead: int) -> str:
+        token = self._c.peek(ahead)
+        return token.value if token.kind == "sign" else ""
+
+    def _alias(self) -> None:
+        if self._c.take("word", "AS") or self._c.peek().kind == "name":
+            self._name()
+            if self._c.sign("("):
+                self._names()
+
+    def _names(self) -> None:
+        self._c.expect("sign", "(")
+        self._name()
+        while self._c.take("sign", ","):
+            self._name()
+        self._c.expect("sign", ")")
+
+    def _name(self) -> str:
+        name = self._c.expect("name")
+        self.names.add(name)
+        return name
+
+    def _run(self, scope: Scope, *, ends: frozenset[str], comma: bool = False) -> None:
+        """Read expressions up to a clause, a set operation, a closing bracket or the end."""
+        while True:
+            token = self._c.peek()
+            if token.kind == "end" or token == ("sign", ")") or (comma and token == ("sign", ",")):
+                return
+            if token.kind == "word" and self._ends(token.value, ends):
+                return
+            self._step(scope)
+
+    def _ends(self, word: str, ends: frozenset[str]) -> bool:
+        """Whether a word ends a run; some clause words also stand inside expressions."""
+        if word == "FROM" and self._distinct_from():
+            return False
+        if word == "GROUP" and self._c.word("WITHIN", ahead=-1):
+            return False
+        if word in {"LEFT", "RIGHT"} and self._c.sign("(", 1):
+            return False
+        return word in ends or (bool(ends) and word in SET_OPERATIONS)
+
+    def _distinct_from(self, at: int = 0) -> bool:
+        return self._c.word("DISTINCT", ahead=at - 1) and self._c.word("IS", "NOT", ahead=at - 2)
+
+    def _step(self, scope: Scope) -> None:
+        token = self._c.next()
+        if token.kind == "name":
+            self.names.add(token.value)
+            if self._c.sign("("):
+                raise UnreadableError("a call by a quoted name outside secured sub-queries")
+        elif token.kind == "word":
+            self._word(token.value)
+        elif token == ("sign", "("):
+            self._bracket(scope)
+        elif self._context.engine == "trino" and token.value in _NOT_TRINO and token.kind == "sign":
+            raise UnreadableError(f"{token.value} in an expression")
+
+    def _bracket(self, scope: Scope) -> None:
+        before = self._c.peek(-2)
+        if self._c.word(*_QUERY):
+            self._query(scope)
+        elif before.kind == "word" and before.value in _FROM_CALLS:
+            self._run(scope, ends=frozenset({"FROM"}))
+            self._c.take("word", "FROM")
+            self._run(scope, ends=frozenset())
+        else:
+            self._inside(scope)
+        self._c.expect("sign", ")")
+
+    def _inside(self, scope: Scope) -> None:
+        """Read a bracket's expressions, or a set operation of bracketed queries."""
+        self._run(scope, ends=frozenset({"LIMIT", "OFFSET"}))
+        if self._c.word("UNION", "INTERSECT", "EXCEPT", "LIMIT", "OFFSET"):
+            self._rest(scope)
+
+    def _word(self, word: str) -> None:
+        called = self._c.sign("(")
+        if word == "FROM" and self._distinct_from(-1):
+            return
+        if called and (word in SYNTAX_CALLS or word in TYPES or self._known(word.lower())):
+            return
+        if called or word not in EXPRESSION:
+            raise UnreadableError(f"{word} is not known here")
+
+
+_NOT_TRINO = frozenset({"{", "}", ":", "?", "@", "=>", "::", "//", "&", "|", "^", "~"})

@@ -1,0 +1,102 @@
+"""The last check before an engine sees a text: it must say what the decision says.
+
+Works from the text alone. Shares no code with what wrote it (an import contract holds
+that): its own reader turns every secured sub-query back into table, columns, masks,
+row filter and barrier, and everything else must be free of tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gateway.catalog.model import Table, TokenDomain
+from gateway.errors import MeshgateError
+from gateway.names import TableName, fold
+from gateway.policy.model import Decision, Mask, TableDecision
+from gateway.sql.model import Engine
+from gateway.sql.reader.conditions import normal, padded_instant, plain_domain
+from gateway.sql.reader.secured import Context, Read
+from gateway.sql.reader.tokens import UnreadableError
+from gateway.sql.reader.vocabulary import known_function
+from gateway.sql.reader.walk import Walk
+
+__all__ = ["UnreadableError", "verify"]
+
+
+def verify(  # noqa: PLR0917 - all that a text is checked against
+    sql: str,
+    engine: Engine,
+    decision: Decision,
+    tables: Mapping[TableName, Table],
+    token_domains: Mapping[str, TokenDomain],
+    salt: str,
+) -> None:
+    """Return only if the text reads exactly the decided tables, each as decided.
+
+    Raises:
+        MeshgateError: GENERIC_INTERNAL_ERROR; the reason is in ``audit`` alone.
+
+    """
+    try:
+        _verify(sql, engine, decision, Context(engine, tables, token_domains, salt))
+    except (UnreadableError, RecursionError, ValueError, LookupError, TypeError) as error:
+        raise MeshgateError(
+            "GENERIC_INTERNAL_ERROR",
+            "the rewritten query did not pass verification; nothing was run: "
+            "report the query id to the platform team",
+            audit={"verify": str(error)[:200] or type(error).__name__},
+        ) from None
+
+
+def _verify(sql: str, engine: Engine, decision: Decision, context: Context) -> None:
+    if decision.effect != "allow":
+        raise UnreadableError("the decision denies the query")
+    walk = Walk(sql, context, known_function(engine))
+    walk.run()
+    for read in walk.found:
+        _as_decided(read, decision.tables.get(read.table.name), engine)
+    if {read.table.name for read in walk.found} != set(decision.tables):
+        raise UnreadableError("the tables read are not the tables decided")
+    _private(walk)
+
+
+def _as_decided(read: Read, decided: TableDecision | None, engine: Engine) -> None:
+    if decided is None or decided.effect != "allow" or decided.table != read.table.name:
+        raise UnreadableError("a table that is not allowed")
+    for name in read.columns:
+        _column(name, read, decided)
+    wanted = decided.row_filter and normal(decided.row_filter, read.table)
+    if read.condition != wanted:
+        raise UnreadableError("a row filter that is not the decided one")
+    barrier = bool(wanted) and engine == "trino" and not plain_domain(wanted, read.table)  # type: ignore[arg-type]
+    if read.barrier is not barrier:
+        raise UnreadableError("a missing or misplaced security barrier")
+
+
+def _column(name: str, read: Read, decided: TableDecision) -> None:
+    column = decided.column(name)
+    if column is None or column.effect not in {"allow", "mask"}:
+        raise UnreadableError("a column that is not allowed")
+    if (column.mask is None) is (column.effect == "mask"):
+        raise UnreadableError("a column decision that contradicts itself")
+    wanted = _comparable(column.mask, read.table, name) if column.mask else None
+    if read.masks.get(name) != wanted:
+        raise UnreadableError("a mask that is not the decided one")
+
+
+def _comparable(mask: Mask, table: Table, name: str) -> Mask:
+    """Bring a mask's parameters to the form the reader returns."""
+    column = table.column(name)
+    params = dict(mask.params)
+    if mask.kind == "partial":
+        params.setdefault("side", "last")
+    if mask.kind == "constant" and column and column.type.base.startswith("time"):
+        params["value"] = padded_instant(params["value"], 0)
+    return Mask(mask.kind, tuple(sorted(params.items())))
+
+
+def _private(walk: Walk) -> None:
+    """Private aliases and scan names stay inside; one scan name is one table."""
+    taken = {fold(read.private) for read in walk.found} | {fold(r.scan) for r in walk.found}
+    if taken & {fold(name) for name in walk.names}:
+        raise UnreadableError("a private name outside its secured sub-query")
