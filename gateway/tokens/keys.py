@@ -89,9 +89,9 @@ class KeyRing:
         for domain in snapshot.token_domains.values():
             try:
                 loaded = list(_domain_keys(domain, base, read))
-                functions.update({f.name: f for f in _domain_functions(domain, loaded)})
-            except (SecretError, ValueError, OSError, KeyError, StopIteration) as error:
-                problems[domain.name] = _reason(error)
+                functions.update(_domain_functions(domain, loaded))
+            except (SecretError, ValueError) as error:
+                problems[domain.name] = str(error)
                 continue
             keys.update({(key.domain, key.version, key.use): key for key in loaded})
         return cls(keys, functions, problems)
@@ -153,13 +153,18 @@ def _domain_keys(domain: TokenDomain, base: Path, read: SecretReader) -> Iterato
             yield TokenKey(domain.name, version.v, use, secret)
 
 
-def _domain_functions(domain: TokenDomain, keys: list[TokenKey]) -> Iterator[TokenFunction]:
+def _domain_functions(domain: TokenDomain, keys: list[TokenKey]) -> dict[str, TokenFunction]:
     """Only the active version is computed: one query never mixes versions."""
-    version = domain.active.v
-    by_use = {key.use: key for key in keys if key.version == version}
+    active = [version.v for version in domain.versions if version.state == "active"]
+    if len(active) != 1:
+        raise ValueError(f"{len(active)} active key versions, one is needed")
+    by_use = {key.use: key for key in keys if key.version == active[0]}
+    made: dict[str, TokenFunction] = {}
     for shape in SHAPES:
         key = by_use["hash" if shape == "hash" else "token"]
-        yield TokenFunction(udf_name(domain.name, version, shape), shape, domain.code, key)
+        name = udf_name(domain.name, key.version, shape)
+        made[name] = TokenFunction(name, shape, domain.code, key)
+    return made
 
 
 def _material(version: TokenVersion, base: Path, read: SecretReader) -> bytes:
@@ -180,12 +185,3 @@ def decode_key(secret: bytes) -> bytes:
     if len(decoded) != KEY_BYTES:
         raise ValueError("a token key is 32 bytes: 64 hex digits, base64, or raw")
     return decoded
-
-
-def _reason(error: Exception) -> str:
-    """Own texts are safe to keep; of any other error only its class is."""
-    if isinstance(error, SecretError | ValueError):
-        return str(error)
-    if isinstance(error, StopIteration):
-        return "no active key version"
-    return f"the key could not be read ({type(error).__name__})"

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.catalog.model import CatalogSnapshot, Domain, TokenDomain, TokenVersion
 from gateway.errors import MeshgateError
+from gateway.secrets import SecretError
 from gateway.tokens.keys import KeyRing, decode_key
 from gateway.tokens.names import SHAPES, udf_name
 
@@ -26,7 +27,12 @@ def env_version(v: int = 1, state: str = "active") -> TokenVersion:
 
 
 def from_memory(**secrets: bytes):
-    return lambda ref, _base: secrets[ref["env"]]
+    def read(ref, _base: Path) -> bytes:
+        if ref["env"] not in secrets:
+            raise SecretError(f"environment variable {ref['env']} is not set")
+        return secrets[ref["env"]]
+
+    return read
 
 
 @pytest.mark.parametrize("written", [RAW, RAW.hex().encode() + b"\n", base64.b64encode(RAW)])
@@ -63,7 +69,7 @@ def test_an_unreadable_key_closes_its_domain_alone(tmp_path: Path) -> None:
 
 def test_no_active_version_is_a_problem(tmp_path: Path) -> None:
     ring = KeyRing.load(snapshot(env_version(1, "pending")), tmp_path, from_memory(KEY_1=RAW))
-    assert ring.problems == {"member": "no active key version"}
+    assert ring.problems == {"member": "0 active key versions, one is needed"}
 
 
 def test_key_files_are_private(tmp_path: Path) -> None:
