@@ -93,9 +93,12 @@ alias, else none: then the scan's ``alias`` is the table's name). A WITH name:
 ``meta["source"] = ("scan", index)`` or ``("derived", id)``, where ``id`` is
 ``meta["derived"]`` of the relation node (Subquery, Unnest, Lateral, Table naming a WITH
 element). ``meta["bare"] = "order" | "using" | "lambda"`` marks the references that stay
-unqualified. Columns of scans are spelled as the catalog spells them. Stars are expanded;
-``Column.meta["heading"]`` keeps the written name where it differs. Every derived relation
-has an alias and every output of a derived query a name.
+unqualified. ``Column.meta["column"]`` is the column's name in its source: as the catalog
+spells it for scans, as the relation spells it (case may differ) for derived ones; the
+identifier keeps the case the user wrote. Stars are expanded. Every derived relation has an
+alias, and a column list (``alias.columns``, also on a ``Table`` naming a WITH element and
+on its ``CTE``) wherever its own output names are missing or double. An output whose text
+would not name it is wrapped in ``Alias``. A join in parentheses has no alias.
 """
 
 from __future__ import annotations

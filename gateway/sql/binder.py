@@ -1,0 +1,230 @@
+"""Binding expressions: every column reference to one field, or an error in Trino's words."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NoReturn, cast
+
+from sqlglot import exp
+
+from gateway.errors import MeshgateError
+from gateway.sql.functions import FUNCTIONS
+from gateway.sql.model import Scan
+from gateway.sql.scopes import Field, Found, Origin, Scope, compare_key
+from gateway.sql.trees import FreshNames
+
+QUERIES = (exp.Select, exp.SetOperation, exp.Values, exp.Subquery)
+_Frames = tuple[frozenset[str], ...]
+
+
+@dataclass(slots=True)
+class Out:
+    """One output column of a query: heading (None: unnamed), kind, sources."""
+
+    name: str | None
+    kind: str
+    sources: frozenset[Origin]
+
+
+@dataclass
+class State:
+    """What a resolution gathers on its way."""
+
+    names: FreshNames
+    session: Mapping[str, exp.Expression]
+    scans: dict[int, Scan] = field(default_factory=dict)
+    used: dict[int, set[str]] = field(default_factory=dict)
+    usage: dict[Origin, set[str]] = field(default_factory=dict)
+    sink: set[Origin] | None = None
+    aggregates: int = 0
+    last: Field | None = None
+    derived: int = 0
+
+
+Env = Mapping[str, tuple[str, list[Out]]]
+
+
+class Binder:
+    """Walks expressions of one statement's private tree."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    @abstractmethod
+    def query(
+        self, node: exp.Expression, parent: Scope | None, env: Env, label: str | None
+    ) -> list[Out]:
+        """Bind a nested query; ``label`` says where its outputs are used."""
+
+    def bind(self, root: exp.Expression, scope: Scope | None, env: Env, label: str | None) -> None:
+        """Bind every column below ``root`` in text order; ``label`` is the place of use."""
+        stack: list[tuple[exp.Expression, _Frames, str | None]] = [(root, (), label)]
+        while stack:
+            node, frames, label = stack.pop()  # noqa: PLW2901 - windows have their own label
+            if isinstance(node, exp.Column):
+                self._column(node, scope, frames, label)
+            elif isinstance(node, QUERIES):
+                self._nested(node, scope, frames, env, label)
+            elif isinstance(node, exp.Lambda):
+                own = frozenset(compare_key(name.this) for name in node.expressions)
+                stack.append((node.this, (*frames, own), label))
+            elif isinstance(node, exp.Dot):
+                stack.append((node.this, frames, label))
+            else:
+                self._call(node)
+                for child in cast("list[exp.Expression]", list(node.iter_expressions(reverse=True))):
+                    inner = isinstance(node, exp.Window) and child.arg_key != "this"
+                    stack.append((child, frames, "window" if inner and label else label))
+
+    def _nested(
+        self,
+        node: exp.Expression,
+        scope: Scope | None,
+        frames: _Frames,
+        env: Env,
+        label: str | None,
+    ) -> None:
+        """Bind a sub-query of an expression; all but EXISTS give exactly one column."""
+        if frames:
+            raise located(node, "NOT_SUPPORTED", "Lambda expression cannot contain subqueries")
+        place, aggregates = node.parent, self.state.aggregates
+        outs = self.query(node, scope, env, label)
+        self.state.aggregates = aggregates
+        if len(outs) != 1 and not isinstance(place, exp.Exists):
+            message = (
+                f"Multiple columns returned by subquery are not yet supported. Found {len(outs)}"
+            )
+            raise located(node, "NOT_SUPPORTED", message)
+
+    def _call(self, node: exp.Expression) -> None:
+        if not isinstance(node, exp.Anonymous):
+            return
+        name = node.this.lower()
+        function = FUNCTIONS.get(name)
+        if function is not None and function.kind == "aggregate" and not _windowed(node):
+            self.state.aggregates += 1
+        value = self.state.session.get(name)
+        if value is not None and not (node.expressions and not node.meta.get("keyword")):
+            fresh = value.copy()
+            fresh.meta["at"] = node.meta.get("at", (1, 1))
+            node.replace(fresh)
+
+    def _column(
+        self, node: exp.Column, scope: Scope | None, frames: _Frames, label: str | None
+    ) -> None:
+        parts = cast("list[exp.Identifier]", node.parts)
+        first = compare_key(parts[0].this)
+        if any(first in frame for frame in frames):
+            bare = exp.Column(this=exp.Identifier(this=parts[0].this, quoted=parts[0].quoted))
+            bare.meta.update(node.meta, bare="lambda")
+            node.replace(_with_fields(bare, parts[1:]))
+            return
+        found = self._search(node, [part.this for part in parts], scope)
+        self._note(found.field, label)
+        self._refuse_capture(node, found)
+        fields = parts[found.used :]
+        self.state.last = None if fields else found.field
+        bound = reference(node, found.field, parts[found.used - 1])
+        node.replace(_with_fields(bound, fields))
+
+    def _search(self, node: exp.Column, names: list[str], scope: Scope | None) -> Found:
+        passed: list[Scope] = []
+        while scope is not None:
+            for size in range(len(names), 0, -1):
+                fields = scope.find(names[:size])
+                if len(fields) > 1:
+                    name = ".".join(names[:size]).lower()
+                    raise located(node, "AMBIGUOUS_NAME", f"Column '{name}' is ambiguous")
+                if fields:
+                    return Found(fields[0], size, tuple(passed))
+            if scope.names_relation(names) or (len(names) == 1 and scope.hides):
+                break
+            if scope.looks_like(names[-1]):
+                break
+            passed.append(scope)
+            scope = scope.parent
+        self._missing(node, names)
+
+    @staticmethod
+    def _missing(node: exp.Column, names: list[str]) -> NoReturn:
+        name = ".".join(names).lower()
+        raise located(node, "COLUMN_NOT_FOUND", f"Column '{name}' cannot be resolved")
+
+    @staticmethod
+    def _refuse_capture(node: exp.Column, found: Found) -> None:
+        """Refuse an outward reference that its qualified form would not reach."""
+        relation = found.field.relation
+        if not found.passed:
+            return
+        if relation is None:
+            if any(not scope.same_query for scope in found.passed):
+                raise located(
+                    node,
+                    "NOT_SUPPORTED",
+                    "a USING column cannot be read by an inner query: join with ON instead",
+                )
+            return
+        if any(scope.captures(relation.alias.this) for scope in found.passed):
+            alias = relation.alias.this
+            raise located(
+                node,
+                "NOT_SUPPORTED",
+                f"the name '{alias}' also means something else in an inner query: "
+                "give the outer table another alias",
+            )
+
+    def _note(self, found: Field, label: str | None) -> None:
+        """Record what a reference uses: columns of scans, lineage, places of use."""
+        for one in found.parts or (found,):
+            if one.relation is not None and one.relation.source[0] == "scan":
+                self.state.used[one.relation.source[1]].add(one.key)
+        if self.state.sink is not None:
+            self.state.sink |= found.sources
+        if label is not None:
+            for origin in found.sources:
+                self.state.usage.setdefault(origin, set()).add(label)
+
+
+def reference(node: exp.Expression, found: Field, written: exp.Identifier | None) -> exp.Column:
+    """Build the bound column: qualified, or bare for USING and ORDER BY names."""
+    spelled = written.this if written is not None else found.key
+    if compare_key(spelled) != compare_key(found.key) or not spelled.isascii():
+        spelled = found.key
+    name = exp.Identifier(this=spelled, quoted=True)
+    if found.relation is None:
+        column = exp.Column(this=name)
+        column.meta["bare"] = found.bare
+    else:
+        alias = exp.Identifier(this=found.relation.alias.this, quoted=True)
+        column = exp.Column(this=name, table=alias)
+        column.meta["source"] = found.relation.source
+    column.meta["column"] = found.key
+    if "at" in node.meta:
+        column.meta["at"] = node.meta["at"]
+    return column
+
+
+def _with_fields(node: exp.Expression, fields: list[exp.Identifier]) -> exp.Expression:
+    for name in fields:
+        node = exp.Dot(this=node, expression=exp.Identifier(this=name.this, quoted=True))
+    return node
+
+
+def _windowed(node: exp.Expression) -> bool:
+    """Whether a call is a window function: nothing is aggregated away."""
+    place = node.parent
+    while isinstance(place, (exp.Filter, exp.IgnoreNulls, exp.RespectNulls, exp.WithinGroup)):
+        place = place.parent
+    return isinstance(place, exp.Window)
+
+
+def located(node: exp.Expression, name: str, message: str) -> MeshgateError:
+    """Build an error at a node's place in the user's text."""
+    at = node.meta.get("at")
+    if at is None:
+        return MeshgateError(name, message)
+    line, column = at
+    return MeshgateError(name, f"line {line}:{column}: {message}", line=line, column=column)
+

@@ -1,0 +1,339 @@
+"""Names to columns: ``Statement`` and ``Decision`` to ``ResolvedQuery``.
+
+Every reference is bound here, against what the decision shows, before anything is
+rewritten: a hidden column does not exist. The rules are Trino's except where searching
+outward could bind a name to something else than the author meant; there we refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import cast
+
+from sqlglot import exp
+
+from gateway.catalog.model import Table
+from gateway.errors import MeshgateError
+from gateway.names import TableName, fold
+from gateway.policy.model import Decision
+from gateway.sql.binder import Env, Out, State, located, reference
+from gateway.sql.fromclause import FromBinder
+from gateway.sql.limits import allow_recursion
+from gateway.sql.model import Output, ResolvedQuery, Scan, Statement
+from gateway.sql.scopes import Field, Scope
+from gateway.sql.trees import FreshNames, copy_tree, unique_keys
+
+
+def resolve(
+    statement: Statement,
+    decision: Decision,
+    tables: Mapping[TableName, Table],
+    session: Mapping[str, exp.Expression] | None = None,
+) -> ResolvedQuery:
+    """Bind every table and column of a statement's tree.
+
+    Args:
+        statement: a statement with a tree; it is not changed.
+        decision: dense and allowing for every table of the statement.
+        tables: the snapshot's tables by name.
+        session: literals for the session functions (``sessionfns.session_values``).
+
+    Raises:
+        MeshgateError: COLUMN_NOT_FOUND, AMBIGUOUS_NAME, MISMATCHED_COLUMN_ALIASES,
+            INVALID_COLUMN_REFERENCE, TYPE_MISMATCH, NOT_SUPPORTED, QUERY_REJECTED.
+
+    """
+    if statement.tree is None:
+        raise MeshgateError("GENERIC_INTERNAL_ERROR", "a statement without a query was resolved")
+    for ref in statement.tables:
+        found = decision.tables.get(ref.name)
+        if found is None or found.effect != "allow" or ref.name not in tables:
+            raise MeshgateError("GENERIC_INTERNAL_ERROR", "a table without a decision was resolved")
+    allow_recursion()
+    try:
+        tree = copy_tree(statement.tree)
+        state = State(FreshNames(tree), session or {})
+        binder = QueryBinder(state, statement.tables, decision, tables)
+        outs = binder.query(tree, None, {}, "output")
+    except RecursionError as error:
+        raise MeshgateError(
+            "QUERY_REJECTED", "the query is nested too deeply: name parts of it with WITH"
+        ) from error
+    return ResolvedQuery(
+        statement,
+        decision,
+        tree,
+        tuple(_scan(state, index) for index in sorted(state.scans)),
+        tuple(_output(index, out) for index, out in enumerate(outs)),
+        MappingProxyType({origin: frozenset(places) for origin, places in state.usage.items()}),
+    )
+
+
+def _scan(state: State, index: int) -> Scan:
+    scan, used = state.scans[index], state.used[index]
+    columns = tuple(column.name for column in scan.table.columns if column.name in used)
+    return replace(scan, used=columns)
+
+
+def _output(index: int, out: Out) -> Output:
+    name = out.name if out.name is not None else f"_col{index}"
+    return Output(name, None, out.kind, tuple(sorted(out.sources)))
+
+
+class QueryBinder(FromBinder):
+    """Binds whole queries, innermost FROM first."""
+
+    def query(
+        self, node: exp.Expression, parent: Scope | None, env: Env, label: str | None
+    ) -> list[Out]:
+        """Bind one query; the outputs carry what flowed into them."""
+        with_ = node.args.get("with_")
+        if with_ is not None:
+            env = self._with(with_, parent, env)
+        if isinstance(node, exp.Select):
+            return self._select(node, parent, env, label)
+        outs = self._body(node, parent, env, label)
+        self._order(node, Scope(_output_fields(outs), [], parent, same_query=True), outs, env)
+        return outs
+
+    def _body(
+        self, node: exp.Expression, parent: Scope | None, env: Env, label: str | None
+    ) -> list[Out]:
+        if isinstance(node, exp.SetOperation):
+            return self._set_operation(node, parent, env, label)
+        if isinstance(node, exp.Values):
+            return self._values(node, parent, env, label)
+        return self.query(node.this, parent, env, label)
+
+    def _with(self, with_: exp.With, parent: Scope | None, env: Env) -> Env:
+        inner = dict(env)
+        for cte in with_.expressions:
+            alias = cte.args["alias"]
+            outs = self.query(cte.this, parent, inner, None)
+            if alias.args.get("columns"):
+                outs = _rename(cte, outs)
+            _name_columns(alias, outs)
+            alias.this.set("quoted", True)
+            inner[fold(alias.this.this)] = (alias.this.this, outs)
+        return inner
+
+    def _set_operation(
+        self, node: exp.SetOperation, parent: Scope | None, env: Env, label: str | None
+    ) -> list[Out]:
+        left = self.query(node.this, parent, env, label)
+        right = self.query(node.expression, parent, env, label)
+        if len(left) != len(right):
+            name = node.key.upper()
+            message = f"{name} query has different number of fields: {len(left)}, {len(right)}"
+            raise located(node, "TYPE_MISMATCH", message)
+        return [_union(one, other) for one, other in zip(left, right, strict=True)]
+
+    def _values(
+        self, node: exp.Values, parent: Scope | None, env: Env, label: str | None
+    ) -> list[Out]:
+        widths = {len(row.expressions) for row in node.expressions}
+        if len(widths) != 1:
+            listed = " vs ".join(str(width) for width in sorted(widths))
+            message = f"Values rows have mismatched sizes: {listed}"
+            raise located(node, "TYPE_MISMATCH", message)
+        outs: list[Out] = []
+        for row in node.expressions:
+            found = [self._traced(item, parent, env, label) for item in list(row.expressions)]
+            outs = [_union(a, b) for a, b in zip(outs, found, strict=True)] if outs else found
+        return [Out(None, out.kind, out.sources) for out in outs]
+
+    def _select(
+        self, node: exp.Select, parent: Scope | None, env: Env, label: str | None
+    ) -> list[Out]:
+        scope = self.from_scope(node, parent, env)
+        if node.args.get("where") is not None:
+            self._untraced(node.args["where"], scope, env, "filter")
+        outs = self._outputs(node, scope, env, label)
+        if node.args.get("group") is not None:
+            self._group(node.args["group"], scope, outs, env)
+        if node.args.get("having") is not None:
+            self._untraced(node.args["having"], scope, env, "filter")
+        for window in node.args.get("windows") or []:
+            self._untraced(window, scope, env, "window")
+        self._order(node, Scope(_output_fields(outs), [], scope, same_query=True), outs, env)
+        return outs
+
+    def _outputs(
+        self, node: exp.Select, scope: Scope, env: Env, label: str | None
+    ) -> list[Out]:
+        """Bind the SELECT list; stars become the visible columns they stand for."""
+        stars: dict[int, list[exp.Expression]] = {}
+        outs: list[Out] = []
+        for index, item in enumerate(list(node.expressions)):
+            fields = star_fields(item, scope)
+            if fields is None:
+                outs.append(self._item(item, scope, env, label))
+                continue
+            stars[index] = [self._expanded(item, one, label) for one in fields]
+            outs += [Out(one.name, one.kind, one.sources) for one in fields]
+        if stars:
+            kept = ([item] for item in node.expressions)
+            flat = [stars.get(index, item) for index, item in enumerate(kept)]
+            node.set("expressions", [item for items in flat for item in items])
+        return outs
+
+    def _expanded(self, star: exp.Expression, one: Field, label: str | None) -> exp.Expression:
+        self._note(one, label)
+        if self.state.sink is not None:
+            self.state.sink |= one.sources
+        return _named(reference(star, one, None), one.name)
+
+    def _item(
+        self, item: exp.Expression, scope: Scope, env: Env, label: str | None
+    ) -> Out:
+        name = heading(item)
+        if isinstance(item, exp.Alias):
+            item.args["alias"].set("quoted", True)
+            out = self._traced(item.this, scope, env, label)
+        else:
+            place, index = cast("exp.Select", item.parent), item.index
+            out = self._traced(item, scope, env, label)
+            bound = place.expressions[index]
+            wanted = _named(bound, name)
+            if wanted is not bound:
+                bound.replace(wanted)
+        return Out(name, out.kind, out.sources)
+
+    def _traced(
+        self, item: exp.Expression, scope: Scope | None, env: Env, label: str | None
+    ) -> Out:
+        """Bind an expression and say what flows into its value."""
+        outer, self.state.sink = self.state.sink, set()
+        before = self.state.aggregates
+        plain = isinstance(item, exp.Column)
+        self.state.last = None
+        self.bind(item, scope, env, label)
+        sources = frozenset(self.state.sink)
+        if outer is not None:
+            outer |= sources
+        self.state.sink = outer
+        if self.state.aggregates > before:
+            return Out(None, "aggregate", sources)
+        last = self.state.last
+        kind = last.kind if plain and isinstance(last, Field) else "derived"
+        return Out(None, kind, sources)
+
+    def _untraced(
+        self, node: exp.Expression, scope: Scope | None, env: Env, label: str
+    ) -> None:
+        outer, self.state.sink = self.state.sink, None
+        self.bind(node, scope, env, label)
+        self.state.sink = outer
+
+    def _group(self, group: exp.Group, scope: Scope, outs: list[Out], env: Env) -> None:
+        items = list(group.expressions)
+        for key in ("rollup", "cube", "grouping_sets"):
+            for element in group.args.get(key) or []:
+                for one in element.expressions:
+                    items += one.expressions if isinstance(one, exp.Tuple) else [one]
+        for item in items:
+            if not self._ordinal(item, outs, "GROUP BY", "group"):
+                self._untraced(item, scope, env, "group")
+
+    def _order(self, node: exp.Expression, scope: Scope, outs: list[Out], env: Env) -> None:
+        order = node.args.get("order")
+        if order is None:
+            return
+        for ordered in order.expressions:
+            if not self._ordinal(ordered.this, outs, "ORDER BY", "order"):
+                self._untraced(ordered.this, scope, env, "order")
+
+    def _ordinal(self, item: exp.Expression, outs: list[Out], clause: str, label: str) -> bool:
+        """Whether an element is a position in the SELECT list; checks its range."""
+        if not isinstance(item, exp.Literal) or item.is_string or not item.this.isdigit():
+            return False
+        position = int(item.this)
+        if not 1 <= position <= len(outs):
+            message = f"{clause} position {item.this} is not in select list"
+            raise located(item, "INVALID_COLUMN_REFERENCE", message)
+        for origin in outs[position - 1].sources:
+            self.state.usage.setdefault(origin, set()).add(label)
+        return True
+
+
+def star_fields(item: exp.Expression, scope: Scope) -> list[Field] | None:
+    """Columns that ``*`` or ``t.*`` stands for; None for any other item."""
+    if isinstance(item, exp.Star):
+        if not scope.fields:
+            message = "SELECT * not allowed in queries without FROM clause"
+            if scope.relations:
+                message = "SELECT * not allowed from relation that has no columns"
+            raise located(item, "COLUMN_NOT_FOUND", message)
+        return scope.fields
+    if not isinstance(item, exp.Column) or not isinstance(item.this, exp.Star):
+        return None
+    names = tuple(fold(part.this) for part in item.parts[:-1])
+    relations = [relation for relation in scope.relations if relation.answers_to(names)]
+    if len(relations) != 1:
+        message = f"Unable to resolve reference {'.'.join(names)}"
+        raise located(item, "INVALID_COLUMN_REFERENCE", message)
+    fields = [one for one in scope.fields if one.relation is relations[0]]
+    if not fields:
+        message = "SELECT * not allowed from relation that has no columns"
+        raise located(item, "COLUMN_NOT_FOUND", message)
+    return fields
+
+
+def heading(item: exp.Expression) -> str | None:
+    """Name a SELECT item as Trino does: alias, else the last part of a name, else None."""
+    if isinstance(item, exp.Alias):
+        return cast("str", item.args["alias"].this)
+    if isinstance(item, exp.Column):
+        return cast("str", item.this.this)
+    if isinstance(item, exp.Dot):
+        base = item
+        while isinstance(base, exp.Dot):
+            base = base.this
+        return cast("str", item.expression.this) if isinstance(base, exp.Column) else None
+    return None
+
+
+def _named(node: exp.Expression, name: str | None) -> exp.Expression:
+    """Alias a bound item whose own text would not give it its name."""
+    if name is None or (isinstance(node, exp.Column) and node.this.this == name):
+        return node
+    alias = exp.Alias(this=node.copy(), alias=exp.Identifier(this=name, quoted=True))
+    if "at" in node.meta:
+        alias.meta["at"] = node.meta["at"]
+    return alias
+
+
+def _output_fields(outs: list[Out]) -> list[Field]:
+    return [
+        Field(out.name, out.name or "", None, "order", out.kind, out.sources) for out in outs
+    ]
+
+
+def _union(left: Out, right: Out) -> Out:
+    """Merge one column of a set operation: the left side names it."""
+    kind = left.kind if left.kind == right.kind else "derived"
+    return Out(left.name, kind, left.sources | right.sources)
+
+
+def _rename(cte: exp.CTE, outs: list[Out]) -> list[Out]:
+    alias = cte.args["alias"]
+    columns = alias.args["columns"]
+    if len(columns) != len(outs):
+        message = (
+            f"WITH column alias list has {len(columns)} entries but WITH query({alias.this.this}) "
+            f"has {len(outs)} columns"
+        )
+        raise located(cte, "MISMATCHED_COLUMN_ALIASES", message)
+    return [
+        Out(column.this, out.kind, out.sources)
+        for column, out in zip(columns, outs, strict=True)
+    ]
+
+
+def _name_columns(alias: exp.TableAlias, outs: list[Out]) -> None:
+    """Give a WITH element a column list where its own names would not do."""
+    keys = unique_keys(out.name for out in outs)
+    if alias.args.get("columns") or keys != [out.name for out in outs]:
+        alias.set("columns", [exp.Identifier(this=key, quoted=True) for key in keys])

@@ -1,0 +1,62 @@
+"""Small tools on trees: a fast private copy, fresh names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlglot import exp
+
+from gateway.names import fold
+from gateway.sql.scopes import compare_key
+
+
+def copy_tree(node: exp.Expression) -> exp.Expression:
+    """Copy a tree with its ``meta`` (shallow): what ``resolve`` and ``bind`` change."""
+    args: dict[str, object] = {}
+    for key, value in node.args.items():
+        if isinstance(value, exp.Expression):
+            args[key] = copy_tree(value)
+        elif type(value) is list:
+            args[key] = [copy_tree(v) if isinstance(v, exp.Expression) else v for v in value]
+        else:
+            args[key] = value
+    copy = node.__class__(**args)
+    if node._meta:  # noqa: SLF001 - the property would make a dict for every node
+        copy._meta = dict(node._meta)  # noqa: SLF001
+    return copy
+
+
+class FreshNames:
+    """Hands out aliases that no identifier of a tree uses."""
+
+    def __init__(self, tree: exp.Expression) -> None:
+        self._taken = {fold(node.this) for node in tree.find_all(exp.Identifier)}
+        self._count = 0
+
+    def take(self, stem: str) -> str:
+        """Return ``stem`` with the next free number."""
+        while True:
+            self._count += 1
+            name = f"{stem}{self._count}"
+            if name not in self._taken:
+                return name
+
+
+def unique_keys(names: Iterable[str | None]) -> list[str]:
+    """Name every column of a derived table once: unnamed ones ``_colN``, doubles with ``$N``."""
+    given = list(names)
+    taken = {compare_key(name) for name in given if name is not None}
+    seen: set[str] = set()
+    keys = []
+    for index, name in enumerate(given):
+        key = name
+        if name is None or compare_key(name) in seen:
+            stem = f"_col{index}" if name is None else name
+            key, count = (stem, 1) if name is None else (f"{stem}$1", 1)
+            while compare_key(key) in taken | seen:
+                count += 1
+                key = f"{stem}${count}"
+        assert key is not None
+        seen.add(compare_key(key))
+        keys.append(key)
+    return keys
