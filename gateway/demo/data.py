@@ -65,9 +65,10 @@ class Chance:
         """Give ``size`` of the options; repeat one to make it more frequent."""
         return pa.array(options, pa.string()).take(pa.array(self.below(len(options), size)))
 
-    def shuffled(self, size: int) -> Ints:
-        """Give 0 to ``size`` - 1 in a random order."""
-        return np.argsort(self.below(2**31, size), kind="stable")
+
+def words(text: str) -> tuple[str, ...]:
+    """Give the words of a text."""
+    return tuple(text.split())
 
 
 def digits(numbers: Ints, width: int) -> pa.Array:

@@ -19,6 +19,7 @@ from gateway.demo.data import (
     nulled,
     replaced,
     table,
+    words,
 )
 
 MEMBERS = 20_000
@@ -29,13 +30,13 @@ _BORN_FROM, _BORN_DAYS = -10_957, 25_000  # 1940-01-01 on, in days since 1970
 _ENROLLED_FROM, _ENROLLED_DAYS = 16_436, 3_287  # 2015-01-01 to 2023-12-31
 _NOW = 1_760_000_000
 
-FIRST = tuple(
+FIRST = words(
     "Ada Boris Chen Dana Emil Farah Goran Hana Ines Jonas Keiko Lars Mina Noor Otto Priya Quinn"
-    " Rosa Sven Tara Uma Viktor Wen Xenia Yara Zeno".split()
+    " Rosa Sven Tara Uma Viktor Wen Xenia Yara Zeno"
 )
-LAST = tuple(
+LAST = words(
     "Abbot Brandt Castell Dorsey Ekholm Fabre Gruber Hoshino Ibarra Jansen Kowal Lindqvist Mori"
-    " Nakata Oduya Pereira Quist Rossi Sato Tanaka Ueda Varga Weiss Ximenez Yilmaz Zeller".split()
+    " Nakata Oduya Pereira Quist Rossi Sato Tanaka Ueda Varga Weiss Ximenez Yilmaz Zeller"
 )
 # Half of the people live in the United States.
 REGIONS = ("US", "US", "US", "US", "US", "EU", "EU", "EU", "APAC", "APAC")

@@ -7,7 +7,17 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from gateway.demo.data import Chance, DemoTable, Ints, dates, decimals, digits, joined, nulled, table
+from gateway.demo.data import (
+    Chance,
+    DemoTable,
+    Ints,
+    dates,
+    decimals,
+    digits,
+    joined,
+    nulled,
+    table,
+)
 from gateway.demo.members import LAST, REGIONS
 
 PROVIDERS = 2_000
@@ -83,7 +93,9 @@ def _contracts() -> pa.Table:
         contract_id=pa.array(np.arange(size, dtype=np.int64) + 700_001),
         provider_id=identifier(chance.below(PROVIDERS, size)),
         valid_from=dates(signed),
-        valid_until=nulled(dates(signed + 365 * (1 + chance.below(4, size))), chance.flags(150, size)),
+        valid_until=nulled(
+            dates(signed + 365 * (1 + chance.below(4, size))), chance.flags(150, size)
+        ),
         base_rate=decimals(5_000 + chance.below(95_000, size), 12, 2),
         discount_percent=nulled(discount, chance.flags(300, size)),
         terms=chance.pick(_TERMS, size),

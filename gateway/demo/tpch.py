@@ -23,7 +23,9 @@ def tables(scale: float) -> Iterator[DemoTable]:
         options = ("-s", str(scale), "--output-dir", folder, "--quiet")
         subprocess.run([_program(), "parquet", *options], check=True)  # noqa: S603 - our own words
         for name in TABLES:
-            yield DemoTable(f"tpch.{name}", _read(Path(folder) / f"{name}.parquet"), f"TPC-H {name}")
+            yield DemoTable(
+                f"tpch.{name}", _read(Path(folder) / f"{name}.parquet"), f"TPC-H {name}"
+            )
 
 
 def _read(path: Path) -> pa.Table:
