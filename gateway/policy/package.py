@@ -16,6 +16,7 @@ import yaml
 from gateway.catalog.model import Problem
 from gateway.policy.canonical import canonical_text, strict_loads
 from gateway.policy.input import InputError, guard
+from gateway.policy.lint import lint, profile_of
 
 GUARDRAILS, QUERY, PLATFORM = "global.guardrails", "global.query", "platform.batch"
 TEST_SUFFIX = "_test.rego"
@@ -111,7 +112,7 @@ def _read(directory: Path, path: Path) -> Module:
 
 
 def load_package(source: Source) -> tuple[Package, list[Problem]]:
-    """Read METADATA and configuration of one package; findings with file and line."""
+    """Lint one package, read its METADATA and configuration; findings with file and line."""
     problems: list[Problem] = []
     metadata = _metadata(source.modules, problems)
     config: dict[str, Any] = {}
@@ -119,15 +120,16 @@ def load_package(source: Source) -> tuple[Package, list[Problem]]:
     for key, module in ((own, source.config), ("global", source.shared)):
         if key is not None and module is not None:
             config[key] = _config(module, problems)
-    text = "\n".join(module.text for module in source.modules)
+    read = lint(((m.file, m.text) for m in source.modules), profile_of(source.name))
+    problems.extend(read.problems)
     package = Package(
         name=source.name,
         modules=source.modules,
         config=MappingProxyType({"config": config}),
         owner=str(metadata.get("owner", "")),
         standing=_standing(metadata, source, problems),
-        required=_found(_REFERENCE, text),
-        optional=_found(_OPTIONAL, text),
+        required=frozenset(read.required),
+        optional=frozenset(read.optional),
         revision=source.revision,
     )
     return package, problems
@@ -191,12 +193,3 @@ def _standing(
         problems.append(Problem(source.modules[0].file, 1, 1, "metadata", message))
         return MappingProxyType({})
     return MappingProxyType({name: frozenset(groups) for name, groups in raw.items()})
-
-
-_PARENT = r"input\.(subject\.attributes|table\.product)"
-_REFERENCE = re.compile(_PARENT + r"\.([A-Za-z_][A-Za-z0-9_]*)")
-_OPTIONAL = re.compile(r"object\.get\(\s*" + _PARENT + r"\s*,\s*\"([^\"]*)\"")
-
-
-def _found(pattern: re.Pattern[str], text: str) -> References:
-    return frozenset((found[1], found[2]) for found in pattern.finditer(text))

@@ -61,35 +61,20 @@ masks[c.name] contains {"id": "identifier", "kind": "token", "params": {}, "reas
 }
 
 # METADATA
-# title: Mail addresses keep their domain
-masks[c.name] contains {"id": "mail", "kind": "email-domain", "params": {}, "reason": {"message": "mail addresses keep their domain", "disclose": true}} if {
-	not team
-	some c in input.table.columns
-	"pii.email" in c.tags
-}
-
-# METADATA
-# title: Names keep their first letter
-masks[c.name] contains {"id": "name", "kind": "partial", "params": {"n": 1, "side": "first"}, "reason": {"message": "names keep their first letter", "disclose": true}} if {
-	not team
-	some c in input.table.columns
-	"pii.name" in c.tags
-}
-
-# METADATA
 # title: Amounts are rounded, but not for fraud investigators
-masks[c.name] contains {"id": "amount", "kind": "bucket", "params": {"width": 100}, "reason": {"message": "amounts are rounded down to 100", "disclose": true}} if {
+masks[c.name] contains {"id": "amount", "kind": "bucket", "params": {"width": data.config.claims.round_to}, "reason": {"message": "amounts are rounded down", "disclose": true}} if {
 	not team
 	input.purpose != "fraud"
 	some c in input.table.columns
-	"amount" in c.tags
+	c.name in data.config.claims.amounts
 }
 
 # METADATA
-# title: Diagnoses need purpose care
+# title: Diagnoses and procedures need purpose care
 deny_columns[c.name] contains {"id": "health", "reason": {"message": "health data needs purpose care", "disclose": true}} if {
 	input.purpose != "care"
 	not team
 	some c in input.table.columns
-	"health" in c.tags
+	some tag in c.tags
+	startswith(tag, "phi.")
 }

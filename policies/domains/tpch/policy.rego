@@ -1,0 +1,31 @@
+# METADATA
+# title: TPC-H
+# custom:
+#   owner: tpch-stewards
+#   standing: {team: [platform-team], analysts: [analysts]}
+package domains.tpch
+
+import rego.v1
+
+decision := {
+	"grants": grants, "rights": rights, "deny": set(), "row_filters": set(),
+	"masks": {}, "deny_columns": {}, "obligations": set(),
+}
+
+team if "platform-team" in input.subject.groups
+
+# METADATA
+# title: Every dated grant a steward approved is honoured
+grants contains g.id if some g in input.grants
+
+# METADATA
+# title: The domain's own team
+grants contains "standing:team" if team
+
+# METADATA
+# title: Open to analysts
+grants contains "standing:analysts" if "analysts" in input.subject.groups
+
+# METADATA
+# title: The team may look at files and snapshots
+rights contains "metadata" if team
