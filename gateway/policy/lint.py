@@ -230,7 +230,9 @@ class _Linter:
         return node.kind == "var" and node.text in {"input", "data"} and node.text not in scope
 
     def _call(self, node: Node) -> None:
-        if node.text not in CALLS and node.text not in self._functions and not self._test:
+        empty_set = node.text == "set" and not node.parts
+        known = node.text in CALLS or node.text in self._functions or empty_set
+        if not known and not self._test:
             self._report("R05", node.token, f"{node.text} is not among the portable functions")
 
     def _operator(self, node: Node) -> None:
