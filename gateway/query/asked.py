@@ -49,6 +49,11 @@ def decision_request(asked: Asked, purpose: str, tables: tuple[Table, ...]) -> D
     listed = asked.session.properties.get("meshgate.grant", "")
     choice = tuple(part.strip() for part in listed.split(",") if part.strip())
     return DecisionRequest(
-        asked.principal, purpose, tables, asked.snapshot, asked.grants.all, asked.now,
+        asked.principal,
+        purpose,
+        tables,
+        asked.snapshot,
+        asked.grants.all,
+        asked.now,
         grant_choice=choice,
     )

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
 
-from gateway.catalog.model import Table
+from gateway.catalog.model import Table, TokenDomain
 from gateway.names import TableName
 from gateway.policy.model import Decision
+from gateway.query.capped import CappedWorker
 from gateway.sql.govern import govern
-from gateway.sql.model import Defaults, GovernedQuery, Statement
+from gateway.sql.lex import tokens
+from gateway.sql.limits import HEAVY_TOKENS
+from gateway.sql.model import Defaults, Engine, GovernedQuery, Statement
 from gateway.sql.parse import parse
 from gateway.sql.resolve import resolve
 
@@ -23,22 +26,29 @@ class PlanCaches:
     """Parsed statements by text; verified text by statement, decision, catalog and session values.
 
     One event loop uses it; entries are immutable values, so a hit is shared safely. Texts
-    whose masks are salted per query never hit: the salt is part of the key.
+    with masks salted per query, and heavy ones, are not kept.
     """
 
     def __init__(self, size: int = 1000) -> None:
         self._parsed: LRUCache[Hashable, Statement] = LRUCache(size)
         self._governed: LRUCache[Hashable, GovernedQuery] = LRUCache(size)
+        self._worker = CappedWorker()
 
-    def parse(self, text: str, defaults: Defaults) -> Statement:
-        """Parse, or return the same statement parsed before."""
+    def close(self) -> None:
+        """End the worker."""
+        self._worker.close()
+
+    async def parse(self, text: str, defaults: Defaults) -> Statement:
+        """Parse, or return the same statement parsed before; heavy texts in the capped worker."""
         key = (text, defaults)
         found = self._parsed.get(key)
         if found is None:
+            if is_heavy(text):
+                return await self._worker.call(parse, text, defaults)
             found = self._parsed[key] = parse(text, defaults)
         return found
 
-    def govern(
+    async def govern(
         self,
         statement: Statement,
         decision: Decision,
@@ -59,11 +69,38 @@ class PlanCaches:
         )
         found = self._governed.get(key)
         if found is None:
-            resolved = resolve(statement, decision, tables, session_values=values)
-            found = govern(resolved, asked.engine, asked.snapshot.token_domains, asked.salt)
+            arguments = (
+                statement,
+                decision,
+                tables,
+                values,
+                asked.engine,
+                asked.snapshot.token_domains,
+                asked.salt,
+            )
+            if is_heavy(asked.text):
+                return await self._worker.call(_governed, *arguments)
+            found = _governed(*arguments)
             if not salted:
                 self._governed[key] = found
         return found
+
+
+def is_heavy(text: str) -> bool:
+    """Return whether a text has so many tokens that it is analysed apart."""
+    return len(text) > HEAVY_TOKENS and len(tokens(text)) > HEAVY_TOKENS
+
+
+def _governed(
+    statement: Statement,
+    decision: Decision,
+    tables: Mapping[TableName, Table],
+    values: Mapping[str, Any],
+    engine: Engine,
+    token_domains: Mapping[str, TokenDomain],
+    salt: str,
+) -> GovernedQuery:
+    return govern(resolve(statement, decision, tables, values), engine, token_domains, salt)
 
 
 def _salted(decision: Decision) -> bool:

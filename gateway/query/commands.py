@@ -9,8 +9,8 @@ from gateway.sql.model import Defaults, Kind, Statement
 from gateway.sql.prepared import bind
 
 if TYPE_CHECKING:
-    from gateway.query.caches import PlanCaches
     from gateway.query.asked import Asked
+    from gateway.query.caches import PlanCaches
 
 COMMANDS = frozenset(
     {
@@ -37,7 +37,7 @@ _EXECUTABLE = frozenset(Kind) - {
 }
 
 
-def inner_statement(statement: Statement, asked: Asked, caches: PlanCaches) -> Statement:
+async def inner_statement(statement: Statement, asked: Asked, caches: PlanCaches) -> Statement:
     """Replace EXECUTE and EXECUTE IMMEDIATE by the bound statement they run.
 
     The prepared text comes from the client's header and is as untrusted as any other.
@@ -45,11 +45,12 @@ def inner_statement(statement: Statement, asked: Asked, caches: PlanCaches) -> S
     Raises:
         MeshgateError: NOT_FOUND for an unknown name, NOT_SUPPORTED for a nested command,
             INVALID_PARAMETER_USAGE for a wrong number of parameters.
+
     """
     if statement.kind is Kind.EXECUTE_IMMEDIATE:
-        inner = caches.parse(statement.text or "", asked.defaults)
+        inner = await caches.parse(statement.text or "", asked.defaults)
     elif statement.kind is Kind.EXECUTE:
-        inner = prepared_statement(statement, asked, caches)
+        inner = await prepared_statement(statement, asked, caches)
     else:
         if statement.parameters:
             raise MeshgateError(
@@ -59,25 +60,28 @@ def inner_statement(statement: Statement, asked: Asked, caches: PlanCaches) -> S
         return statement
     if inner.kind not in _EXECUTABLE:
         raise MeshgateError(
-            "NOT_SUPPORTED", f"{inner.kind.replace('_', ' ')} cannot be executed as a prepared statement"
+            "NOT_SUPPORTED",
+            f"{inner.kind.replace('_', ' ')} cannot be executed as a prepared statement",
         )
     return bind(inner, statement.arguments)
 
 
-def prepared_statement(statement: Statement, asked: Asked, caches: PlanCaches) -> Statement:
+async def prepared_statement(statement: Statement, asked: Asked, caches: PlanCaches) -> Statement:
     """Parse the prepared statement a command names; NOT_FOUND if the client sent none."""
     name = statement.words["name"] or ""
     text = asked.session.prepared.get(name)
     if text is None:
         raise MeshgateError("NOT_FOUND", f"Prepared statement not found: {name}")
-    return caches.parse(text, asked.defaults)
+    return await caches.parse(text, asked.defaults)
 
 
-def check_command(statement: Statement, asked: Asked, caches: PlanCaches) -> None:
+async def check_command(statement: Statement, asked: Asked, caches: PlanCaches) -> None:
     """Validate what can be validated early: a PREPARE's own text."""
     if statement.kind is not Kind.PREPARE:
         return
-    inner = caches.parse(statement.text or "", Defaults(asked.session.catalog, asked.session.schema))
+    inner = await caches.parse(
+        statement.text or "", Defaults(asked.session.catalog, asked.session.schema)
+    )
     if inner.kind not in _EXECUTABLE:
         raise MeshgateError(
             "NOT_SUPPORTED", f"{inner.kind.replace('_', ' ')} cannot be prepared; send it directly"

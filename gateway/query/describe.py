@@ -37,11 +37,13 @@ def with_nulls(statement: Statement) -> Statement:
 def describe(statement: Statement, inner: Statement, plan: Plan) -> Plan:
     """Answer from the planned inner statement; nothing runs."""
     if statement.kind is Kind.DESCRIBE_INPUT:
-        rows = [[n for n in range(inner.parameters)], ["unknown"] * inner.parameters]
+        rows = [list(range(inner.parameters)), ["unknown"] * inner.parameters]
         return replace(plan, statement=statement, answer=_answer(_INPUT, rows))
     outputs = plan.governed.outputs if plan.governed is not None else ()
-    columns = [list(column) for column in zip(*map(_row, outputs), strict=True)]
-    return replace(plan, statement=statement, answer=_answer(_OUTPUT, columns or [[]] * len(_OUTPUT)))
+    columns: list[list[object]] = [list(column) for column in zip(*map(_row, outputs), strict=True)]
+    return replace(
+        plan, statement=statement, answer=_answer(_OUTPUT, columns or [[]] * len(_OUTPUT))
+    )
 
 
 def _row(output: Output) -> tuple[str | int | bool, ...]:

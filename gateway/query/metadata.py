@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from cachetools import LRUCache
 
+from gateway.catalog.model import Table
 from gateway.metadata import explain, show
 from gateway.metadata.tables import SessionFacts, metadata_tables
 from gateway.metadata.visible import VisibleCatalog
+from gateway.names import TableName
 from gateway.policy.model import Decision, TableDecision
 from gateway.policy.service import PolicyService
 from gateway.query.asked import Asked, decision_request
-from gateway.catalog.model import Table
 from gateway.query.plan import Plan, Purpose, Timings
 from gateway.query.purpose import PROPERTY, choose_purpose
-from gateway.names import TableName
 from gateway.sql.model import Statement
 from gateway.sql.sessionfns import session_values
 
@@ -52,7 +52,10 @@ class MetadataAnswers:
     def _key(self, asked: Asked) -> object:
         principal = asked.principal
         return (
-            principal,
+            principal.id,
+            principal.kind,
+            principal.groups,
+            tuple(sorted(principal.attributes.items())),
             asked.session.properties.get(PROPERTY),
             asked.session.client_tags,
             asked.snapshot.version,
@@ -60,9 +63,7 @@ class MetadataAnswers:
             asked.grants.version,
         )
 
-    async def _decide_all(
-        self, asked: Asked
-    ) -> tuple[dict[TableName, TableDecision], datetime]:
+    async def _decide_all(self, asked: Asked) -> tuple[dict[TableName, TableDecision], datetime]:
         """Decide every table, in chunks; listing then equals what a query of it alone would get."""
         merged: dict[TableName, TableDecision] = {}
         expires_at = asked.now + timedelta(hours=1)
@@ -78,10 +79,7 @@ class MetadataAnswers:
     def _by_purpose(self, asked: Asked) -> dict[str, list[Table]]:
         grouped: dict[str, list[Table]] = {}
         for table in asked.snapshot.tables.values():
-            purpose = choose_purpose(
-                asked.session, asked.principal, (table,), asked.grants.all,
-                self._policy.purposes, asked.now,
-            )
+            purpose = choose_purpose(asked, (table,), self._policy.purposes)
             grouped.setdefault(purpose.name, []).append(table)
         return grouped
 
@@ -102,15 +100,21 @@ class MetadataAnswers:
         decision = _allow_all({name: found[name].decision for name in names}, asked)
         values = session_values(asked.session, asked.principal.id, asked.now)
         tables = {name: found[name].table for name in names}
-        governed = self._caches.govern(statement, decision, tables, asked, values)
+        governed = await self._caches.govern(statement, decision, tables, asked, values)
         return Plan(
-            statement, asked.snapshot, Purpose(), governed=governed,
-            sources={name: found[name].rows for name in names}, timings=timings,
+            statement,
+            asked.snapshot,
+            Purpose(),
+            governed=governed,
+            sources={name: found[name].rows for name in names},
+            timings=timings,
         )
 
     def explain(self, plan: Plan, asked: Asked) -> Plan:
         """Replace a planned query by the explanation of what it would do."""
-        answer = explain.answer(plan.statement, plan.decision, plan.governed, asked.snapshot, plan.purpose.name)
+        answer = explain.answer(
+            plan.statement, plan.decision, plan.governed, asked.snapshot, plan.purpose.name
+        )
         return replace(plan, answer=answer, sources={})
 
 

@@ -14,6 +14,7 @@ def check_obligations(decision: Decision, snapshot: CatalogSnapshot) -> None:
 
     Raises:
         MeshgateError: NOT_SUPPORTED, naming the obligation, its rule and the steward.
+
     """
     for obligation in decision.obligations:
         _check(obligation, "")

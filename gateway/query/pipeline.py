@@ -20,12 +20,13 @@ from gateway.policy.model import Decision
 from gateway.policy.service import PolicyService
 from gateway.query.asked import Asked, decision_request
 from gateway.query.caches import PlanCaches
-from gateway.query.describe import describe, with_nulls
 from gateway.query.commands import COMMANDS, check_command, inner_statement, prepared_statement
+from gateway.query.describe import describe, with_nulls
 from gateway.query.metadata import MetadataAnswers
 from gateway.query.obligations import check_obligations
 from gateway.query.plan import Plan, Purpose, Timings
 from gateway.query.purpose import choose_purpose
+from gateway.query.recording import Trail
 from gateway.sql.model import GovernedQuery, Kind, Statement
 from gateway.sql.sessionfns import session_values
 
@@ -38,61 +39,83 @@ class Pipeline:
         self._caches = caches
         self._metadata = MetadataAnswers(policy, caches)
 
-    async def plan(self, asked: Asked) -> Plan:
+    async def plan(self, asked: Asked, trail: Trail) -> Plan:
         """Admit one statement; every refusal is a MeshgateError with the user's positions."""
         started = time.perf_counter_ns()
-        statement = inner_statement(self._caches.parse(asked.text, asked.defaults), asked, self._caches)
+        outer = await self._caches.parse(asked.text, asked.defaults)
+        statement = await inner_statement(outer, asked, self._caches)
+        trail.statement = statement
         timings = Timings(parse_us=_since(started))
         if statement.kind in COMMANDS:
-            check_command(statement, asked, self._caches)
+            await check_command(statement, asked, self._caches)
             return Plan(statement, asked.snapshot, Purpose(), command=statement, timings=timings)
         if statement.kind in {Kind.DESCRIBE_INPUT, Kind.DESCRIBE_OUTPUT}:
-            inner = prepared_statement(statement, asked, self._caches)
-            return describe(statement, inner, await self._query(with_nulls(inner), asked, timings))
+            inner = await prepared_statement(statement, asked, self._caches)
+            return describe(
+                statement, inner, await self._query(with_nulls(inner), asked, trail, timings)
+            )
         if statement.tree is None:
             return await self._metadata.show(statement, asked, timings)
-        return self._explained(await self._query(statement, asked, timings), asked)
+        return self._explained(await self._query(statement, asked, trail, timings), asked)
 
-    async def _query(self, statement: Statement, asked: Asked, timings: Timings) -> Plan:
+    async def _query(
+        self, statement: Statement, asked: Asked, trail: Trail, timings: Timings
+    ) -> Plan:
         if statement.tables and all(is_metadata(ref.name) for ref in statement.tables):
             return await self._metadata.query(statement, asked, timings)
-        return await self._data(statement, asked, timings)
+        return await self._data(statement, asked, trail, timings)
 
-    async def _data(self, statement: Statement, asked: Asked, timings: Timings) -> Plan:
+    async def _data(
+        self, statement: Statement, asked: Asked, trail: Trail, timings: Timings
+    ) -> Plan:
         _refuse_mixed(statement)
         tables = _known_tables(statement, asked.snapshot)
-        purpose = choose_purpose(
-            asked.session, asked.principal, tables.values(), asked.grants.all,
-            self._policy.purposes, asked.now,
-        )
+        purpose = choose_purpose(asked, tables.values(), self._policy.purposes)
+        trail.purpose = purpose
         started = time.perf_counter_ns()
         decision = await self._policy.decide(
             decision_request(asked, purpose.name, tuple(tables.values()))
         )
+        trail.decision = decision
         timings = replace(timings, decide_us=_since(started))
         await self._refuse_hidden(statement, decision, asked)
         check_obligations(decision, asked.snapshot)
         started = time.perf_counter_ns()
-        governed = self.governed(statement, decision, tables, asked)
+        governed = await self.governed(statement, decision, tables, asked)
         return Plan(
-            statement, asked.snapshot, purpose, governed=governed, decision=decision,
+            statement,
+            asked.snapshot,
+            purpose,
+            governed=governed,
+            decision=decision,
             warnings=reasons.warnings(
-                decision, asked.snapshot, governed, purpose=purpose.name,
-                purpose_assumed=purpose.assumed, level=asked.session.properties.get("meshgate.warnings", "full"),
+                decision,
+                asked.snapshot,
+                governed,
+                purpose=purpose.name,
+                purpose_assumed=purpose.assumed,
+                grants=asked.grants.all,
+                now=asked.now,
+                level=asked.session.properties.get("meshgate.warnings", "full"),
             ),
             timings=replace(timings, rewrite_us=_since(started)),
         )
 
-    def governed(
-        self, statement: Statement, decision: Decision, tables: Mapping[TableName, Table], asked: Asked
+    async def governed(
+        self,
+        statement: Statement,
+        decision: Decision,
+        tables: Mapping[TableName, Table],
+        asked: Asked,
     ) -> GovernedQuery:
         """Resolve, govern and verify, or take the verified text from the cache."""
         values = session_values(asked.session, asked.principal.id, asked.now)
-        return self._caches.govern(statement, decision, tables, asked, values)
+        try:
+            return await self._caches.govern(statement, decision, tables, asked, values)
+        except MeshgateError as error:
+            raise reasons.refined(error, decision, asked.snapshot) from None
 
-    async def _refuse_hidden(
-        self, statement: Statement, decision: Decision, asked: Asked
-    ) -> None:
+    async def _refuse_hidden(self, statement: Statement, decision: Decision, asked: Asked) -> None:
         """Raise for the first table that may not be read, hidden and absent alike."""
         for ref in statement.tables:
             found = decision.tables.get(ref.name)
@@ -124,7 +147,8 @@ def _refuse_mixed(statement: Statement) -> None:
             "NOT_SUPPORTED",
             f"line {mixed.at.line}:{mixed.at.column}: metadata and data cannot be read by one "
             "statement; ask for them in two statements",
-            line=mixed.at.line, column=mixed.at.column,
+            line=mixed.at.line,
+            column=mixed.at.column,
         )
 
 

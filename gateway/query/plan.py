@@ -21,7 +21,7 @@ def _none() -> Mapping[TableName, pa.Table]:
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """The declared use of a query and how it was found: stated, default, inferred or unspecified."""
+    """The declared use and how it was found: stated, default, inferred or unspecified."""
 
     name: str = "unspecified"
     origin: str = "unspecified"

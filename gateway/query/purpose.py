@@ -1,17 +1,15 @@
-"""Which purpose a query has, and which grants stand behind it."""
+"""Which purpose a query has: stated, the principal's default, inferred, or none."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from gateway.access.grants import active_grants
-from gateway.access.model import Grant
-from gateway.catalog.model import CatalogSnapshot, Table
+from gateway.access.purposes import Purpose as Declared
+from gateway.access.purposes import may_state, only_purpose
+from gateway.catalog.model import Table
 from gateway.errors import MeshgateError
-from gateway.identity.principal import Principal
+from gateway.query.asked import Asked
 from gateway.query.plan import Purpose
-from gateway.session import Session
-from datetime import datetime
 
 PROPERTY = "meshgate.purpose"
 _TAG = "purpose:"
@@ -19,65 +17,39 @@ _DEFAULT = "default_purpose"
 
 
 def choose_purpose(
-    session: Session,
-    principal: Principal,
-    tables: Iterable[Table],
-    grants: tuple[Grant, ...],
-    purposes: Mapping[str, frozenset[str]],
-    now: datetime,
+    asked: Asked, tables: Iterable[Table], purposes: Mapping[str, Declared]
 ) -> Purpose:
-    """Find the one purpose of a query: stated, tagged, the principal's default, else inferred.
+    """Find the one purpose of a query over these tables.
 
-    Args:
-        purposes: purpose name to the groups that may state it (empty: everybody).
+    In order: the session property, the client tag ``purpose:x``, the principal's default,
+    the only purpose under which every table has a grant, else ``unspecified``.
 
     Raises:
         MeshgateError: INVALID_SESSION_PROPERTY for a purpose that is unknown or not the caller's.
+
     """
-    stated = session.properties.get(PROPERTY) or _tagged(session.client_tags)
+    stated = asked.session.properties.get(PROPERTY) or _tagged(asked.session.client_tags)
     if stated:
-        return Purpose(_checked(stated, principal, purposes), "stated")
-    default = principal.attributes.get(_DEFAULT)
-    if isinstance(default, str) and _allowed(default, principal, purposes):
+        return Purpose(_checked(stated, asked, purposes), "stated")
+    default = asked.principal.attributes.get(_DEFAULT)
+    if isinstance(default, str) and may_state(purposes, default, asked.principal):
         return Purpose(default, "default")
-    inferred = _inferred(tuple(tables), principal, grants, purposes, now)
-    return Purpose(inferred, "inferred") if inferred else Purpose()
+    grants = asked.grants.all
+    only = only_purpose(grants, asked.principal, tuple(tables), asked.snapshot, asked.now)
+    if only and may_state(purposes, only, asked.principal):
+        return Purpose(only, "inferred")
+    return Purpose()
 
 
 def _tagged(tags: tuple[str, ...]) -> str | None:
     return next((tag.removeprefix(_TAG) for tag in tags if tag.startswith(_TAG)), None)
 
 
-def _allowed(name: str, principal: Principal, purposes: Mapping[str, frozenset[str]]) -> bool:
-    groups = purposes.get(name)
-    return groups is not None and (not groups or bool(groups & principal.groups))
-
-
-def _checked(name: str, principal: Principal, purposes: Mapping[str, frozenset[str]]) -> str:
-    if _allowed(name, principal, purposes):
+def _checked(name: str, asked: Asked, purposes: Mapping[str, Declared]) -> str:
+    if may_state(purposes, name, asked.principal):
         return name
-    mine = sorted(p for p in purposes if _allowed(p, principal, purposes))
+    yours = ", ".join(p for p in sorted(purposes) if may_state(purposes, p, asked.principal))
     raise MeshgateError(
         "INVALID_SESSION_PROPERTY",
-        f"{PROPERTY}: '{name}' is not a purpose you may state; yours: {', '.join(mine) or 'none'}",
+        f"{PROPERTY}: '{name}' is not a purpose you may state; yours: {yours or 'none'}",
     )
-
-
-def _inferred(
-    tables: tuple[Table, ...],
-    principal: Principal,
-    grants: tuple[Grant, ...],
-    purposes: Mapping[str, frozenset[str]],
-    now: datetime,
-) -> str | None:
-    """Return the only purpose under which every granted product of the query has a grant."""
-    products = {table.product for table in tables if table.product}
-    if not products or not grants:
-        return None
-    found = [
-        name
-        for name in purposes
-        if _allowed(name, principal, purposes)
-        and products <= {g.product for g in active_grants(grants, principal, name, now)}
-    ]
-    return found[0] if len(found) == 1 else None

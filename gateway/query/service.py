@@ -19,7 +19,7 @@ from gateway.query.asked import Asked, GrantBook
 from gateway.query.caches import PlanCaches
 from gateway.query.pipeline import Pipeline
 from gateway.query.plan import Plan
-from gateway.query.recording import Recorder
+from gateway.query.recording import Recorder, Trail
 from gateway.query.running import Running, answered
 from gateway.session import Session
 from gateway.sql.model import Engine as EngineName
@@ -57,23 +57,30 @@ class QueryService:
         self._recorder = Recorder(audit)
         self._salt_key = salt_key
         self._target: EngineName = target
-        self._pipeline = Pipeline(policy, caches or PlanCaches())
+        self._caches = caches or PlanCaches()
+        self._pipeline = Pipeline(policy, self._caches)
+
+    def close(self) -> None:
+        """Release what planning holds."""
+        self._caches.close()
 
     async def plan(
         self, text: str, session: Session, principal: Principal, query_id: str = ""
     ) -> Plan:
         """Admit one statement, or raise MeshgateError. Runs and records nothing."""
-        return await self._pipeline.plan(self._asked(text, session, principal, query_id))
+        asked = self._asked(text, session, principal, query_id)
+        return await self._pipeline.plan(asked, Trail())
 
     async def submit(
         self, text: str, session: Session, principal: Principal, query_id: str
     ) -> Plan:
         """Plan a client's statement; a refusal is recorded before it is raised."""
         asked = self._asked(text, session, principal, query_id)
+        trail = Trail()
         try:
-            return await self._pipeline.plan(asked)
+            return await self._pipeline.plan(asked, trail)
         except MeshgateError as error:
-            await self._recorder.refused(asked, error)
+            await self._recorder.refused(asked, trail, error)
             raise
 
     async def run(
@@ -111,8 +118,15 @@ class QueryService:
 
     def _asked(self, text: str, session: Session, principal: Principal, query_id: str) -> Asked:
         return Asked(
-            text, session, principal, self._sources.snapshot(), self._sources.grants(),
-            self._sources.now(), query_id, self._salt(query_id), self._target,
+            text,
+            session,
+            principal,
+            self._sources.snapshot(),
+            self._sources.grants(),
+            self._sources.now(),
+            query_id,
+            self._salt(query_id),
+            self._target,
         )
 
     def _salt(self, query_id: str) -> str:

@@ -1,0 +1,135 @@
+"""One audit record per statement: ``started`` before the first page, ``finished`` at its end."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from gateway.audit import build
+from gateway.audit.model import FINISHED, STARTED, AuditRecord, Cost, Result, Why
+from gateway.audit.store import AuditStore
+from gateway.errors import MeshgateError
+from gateway.policy.model import Decision
+from gateway.query.asked import Asked
+from gateway.query.plan import Plan, Purpose
+from gateway.sql.model import Statement
+
+
+@dataclass(slots=True)
+class Trail:
+    """How far a statement came: what a refusal's record can tell."""
+
+    statement: Statement | None = None
+    purpose: Purpose | None = None
+    decision: Decision | None = None
+
+
+class Recorder:
+    """Writes the records of one service; without a store (dry runs) it writes nothing."""
+
+    def __init__(self, store: AuditStore | None) -> None:
+        self._store = store
+
+    async def refused(self, asked: Asked, trail: Trail, error: MeshgateError) -> None:
+        """Record a refusal, durably, before its error is sent."""
+        if self._store is None:
+            return
+        kind = trail.statement.kind if trail.statement else "UNKNOWN"
+        names = [ref.name for ref in trail.statement.tables] if trail.statement else []
+        record = AuditRecord(
+            query_id=asked.query_id,
+            phase=FINISHED,
+            time=asked.now,
+            who=build.who(asked.principal, asked.session.peer_address),
+            statement=build.statement(asked.text, kind, strict=trail.statement is None),
+            claimed=asked.session.claimed,
+            why=_why(asked, trail.purpose or Purpose(), trail.decision),
+            tables=build.refused_tables(names, trail.decision, asked.snapshot),
+            result=Result("refused", error.name),
+        )
+        await self._store.finished(record)
+
+    async def started(self, plan: Plan, asked: Asked) -> OpenRecord:
+        """Make the ``started`` record durable; raises CONFIGURATION_UNAVAILABLE if it cannot."""
+        governed = plan.governed
+        record = AuditRecord(
+            query_id=asked.query_id,
+            phase=STARTED,
+            time=asked.now,
+            who=build.who(asked.principal, asked.session.peer_address),
+            statement=build.statement(asked.text, plan.statement.kind, governed),
+            kind="metadata" if plan.sources or governed is None else "query",
+            claimed=asked.session.claimed,
+            why=_why(asked, plan.purpose, plan.decision),
+            tables=build.tables(governed, plan.snapshot) if governed and not plan.sources else (),
+            cost=Cost(
+                parse_us=plan.timings.parse_us,
+                decide_us=plan.timings.decide_us,
+                rewrite_us=plan.timings.rewrite_us,
+            ),
+            lineage=build.lineage(governed) if governed and not plan.sources else (),
+        )
+        if self._store is not None:
+            await self._store.started(record)
+        return OpenRecord(self._store, record)
+
+
+class OpenRecord:
+    """The record of a running statement; the first way it ends is the one that stands."""
+
+    def __init__(self, store: AuditStore | None, record: AuditRecord) -> None:
+        self._store = store
+        self._record = record
+        self._began = time.perf_counter_ns()
+        self._closed = False
+        self.rows = 0
+        self.bytes = 0
+
+    def count(self, rows: int, size: int) -> None:
+        """Add delivered rows and their Arrow bytes."""
+        self.rows += rows
+        self.bytes += size
+
+    async def finished(self) -> None:
+        """All rows were delivered."""
+        await self._close(Result("finished", rows=self.rows, bytes=self.bytes))
+
+    async def failed(self, error: MeshgateError) -> None:
+        """The statement ended with an error."""
+        await self._close(Result("failed", error.name, rows=self.rows, bytes=self.bytes))
+
+    async def closed(self, state: str) -> None:
+        """Nobody waits any more: ``cancelled``, ``abandoned`` or ``revoked``."""
+        await self._close(Result(state, rows=self.rows, bytes=self.bytes))
+
+    async def _close(self, result: Result) -> None:
+        if self._closed or self._store is None:
+            return
+        self._closed = True
+        wall = (time.perf_counter_ns() - self._began) // 1000
+        await self._store.finished(
+            replace(
+                self._record,
+                phase=FINISHED,
+                result=result,
+                cost=replace(self._record.cost, wall_us=wall),
+            )
+        )
+
+
+def _why(asked: Asked, purpose: Purpose, decision: Decision | None) -> Why:
+    reason = asked.session.properties.get("meshgate.reason", "")
+    if decision is None:
+        return Why(purpose.name, purpose.origin, reason, catalog_version=asked.snapshot.version)
+    return Why(
+        purpose.name,
+        purpose.origin,
+        reason,
+        decision.decision_id,
+        decision.fingerprint,
+        decision.engine,
+        decision.effect,
+        decision.input_sha256,
+        decision.revisions,
+        asked.snapshot.version,
+    )
