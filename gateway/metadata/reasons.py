@@ -98,11 +98,7 @@ def _failed_domain(
     """The domain that owns this name's schema, if its policy failed for a holder of a grant."""
     if found is not None and found.unavailable:
         return snapshot.tables[name].domain
-    for domain in visible.unavailable_domains:
-        owner = snapshot.domains[domain]
-        if owner.catalog == name.catalog and name.schema in owner.schemas:
-            return domain
-    return None
+    return visible.unavailable.get((name.catalog, name.schema))
 
 
 def _denied(found: TableDecision, decision: Decision, snapshot: CatalogSnapshot) -> MeshgateError:

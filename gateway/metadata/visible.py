@@ -41,16 +41,20 @@ class VisibleTable:
 class VisibleCatalog:
     """The catalogs, schemas, tables and columns a principal may select from. Immutable.
 
-    ``unavailable_domains`` are those whose policy failed for a holder of a grant there;
-    their tables are not listed.
+    ``unavailable`` maps each (catalog, schema) of a domain whose policy failed for a holder
+    of a grant there to that domain; its tables are not listed.
     """
 
-    def __init__(self, tables: Iterable[VisibleTable], unavailable_domains: Iterable[str]) -> None:
+    def __init__(
+        self,
+        tables: Iterable[VisibleTable],
+        unavailable: Mapping[tuple[str, str], str] = MappingProxyType({}),
+    ) -> None:
         ordered = sorted(tables, key=lambda visible: visible.name)
         self.tables: Mapping[TableName, VisibleTable] = MappingProxyType(
             {visible.name: visible for visible in ordered}
         )
-        self.unavailable_domains = frozenset(unavailable_domains)
+        self.unavailable = MappingProxyType(dict(unavailable))
         self._schemas = _schemas(self.tables)
         self._built: dict[object, object] = {}
 
@@ -60,16 +64,22 @@ class VisibleCatalog:
     ) -> VisibleCatalog:
         """Keep what the decisions allow; a table nobody decided about stays hidden."""
         found = []
-        unavailable = set()
+        unavailable: dict[tuple[str, str], str] = {}
         for name, decision in decisions.items():
             table = snapshot.tables.get(name)
             if table is None:
                 continue
             if decision.unavailable:
-                unavailable.add(table.domain)
+                owned = {(name.catalog, name.schema), *_owned(table.domain, snapshot)}
+                unavailable.update(dict.fromkeys(owned, table.domain))
             elif decision.effect == "allow" and decision.readable:
                 found.append(VisibleTable(table, decision, _readable(table, decision)))
         return cls(found, unavailable)
+
+    @property
+    def unavailable_domains(self) -> frozenset[str]:
+        """The domains whose policy failed for this principal."""
+        return frozenset(self.unavailable.values())
 
     @property
     def catalogs(self) -> tuple[str, ...]:
@@ -98,6 +108,11 @@ class VisibleCatalog:
         if key not in self._built:
             self._built[key] = build()
         return self._built[key]  # type: ignore[return-value]
+
+
+def _owned(domain: str, snapshot: CatalogSnapshot) -> set[tuple[str, str]]:
+    owner = snapshot.domains[domain]
+    return {(owner.catalog, schema) for schema in owner.schemas}
 
 
 def _readable(table: Table, decision: TableDecision) -> tuple[Column, ...]:

@@ -1,0 +1,185 @@
+"""EXPLAIN and EXPLAIN ACCESS: what a query would do and why, never how the engine would do it.
+
+An engine's plan prints filters; this prints decisions. A condition is shown only where
+its policy discloses the reason.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from gateway.catalog.model import CatalogSnapshot
+from gateway.errors import MeshgateError
+from gateway.metadata.access import AccessRow, access_rows, reads, treatment
+from gateway.metadata.show import table_answer
+from gateway.policy.model import Decision
+from gateway.results import Answer
+from gateway.sql.model import GovernedQuery, Kind, Output, Scan, Statement
+
+_HEADINGS = ("item", "name", "effect", "detail", "reason", "rule", "steward", "next_step")
+_PLAN = "Query Plan"
+
+
+def answer(
+    statement: Statement,
+    decision: Decision | None,
+    governed: GovernedQuery | None,
+    snapshot: CatalogSnapshot,
+    purpose: str,
+) -> Answer:
+    """Explain an admitted query; ``decision`` is None where it reads no governed table.
+
+    Raises:
+        MeshgateError: NOT_SUPPORTED for a form of EXPLAIN that is not answered here.
+
+    """
+    kind = statement.words.get("type") or ""
+    if statement.kind is Kind.EXPLAIN_ACCESS:
+        kind = "access"
+    form = statement.words.get("format") or "text"
+    if form not in {"text", "json"}:
+        raise MeshgateError("NOT_SUPPORTED", "EXPLAIN is answered as FORMAT TEXT or FORMAT JSON")
+    if kind == "validate":
+        return table_answer(["Valid:boolean"], [[True]])
+    if kind == "io":
+        return _one(_io(governed))
+    if kind == "access":
+        return _access(decision, governed, snapshot, as_json=form == "json")
+    if kind not in {"", "logical", "distributed"}:
+        raise MeshgateError("NOT_SUPPORTED", f"EXPLAIN (TYPE {kind.upper()}) is not supported")
+    if form == "json":
+        return _one(_json(_document(decision, governed, snapshot, purpose)))
+    return _one(_summary(decision, governed, snapshot, purpose))
+
+
+def _one(text: str) -> Answer:
+    return table_answer([_PLAN], [[text]])
+
+
+def _json(document: object) -> str:
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
+
+
+def _access(
+    decision: Decision | None,
+    governed: GovernedQuery | None,
+    snapshot: CatalogSnapshot,
+    *,
+    as_json: bool,
+) -> Answer:
+    rows = access_rows(decision, governed, snapshot)
+    if as_json:
+        return _one(_json([_as_dict(row) for row in rows]))
+    return table_answer(_HEADINGS, rows)
+
+
+def _as_dict(row: AccessRow) -> dict[str, str]:
+    return dict(zip(_HEADINGS, row, strict=True))
+
+
+def _summary(
+    decision: Decision | None,
+    governed: GovernedQuery | None,
+    snapshot: CatalogSnapshot,
+    purpose: str,
+) -> str:
+    lines = [f"Governed query for purpose {purpose}"]
+    rows = access_rows(decision, governed, snapshot)
+    if rows:
+        lines.append("Access")
+        lines += [f"  {_line(row)}" for row in rows]
+    if governed is not None:
+        lines.append("Output")
+        lines += [f"  {_output(output, governed)}" for output in governed.outputs]
+    return "\n".join(lines)
+
+
+def _line(row: AccessRow) -> str:
+    parts = [f"{row.item} {row.name}: {row.effect}"]
+    parts += [part for part in (row.detail, row.reason) if part]
+    rule = f" ({row.rule})" if row.rule else ""
+    return "; ".join(parts) + rule
+
+
+def _output(output: Output, governed: GovernedQuery) -> str:
+    kind = output.type.compact() if output.type else "unknown"
+    sources = ", ".join(_source(governed, *source) for source in _sources(output))
+    return f"{output.name} {kind}" + (f" <- {output.kind} of {sources}" if sources else "")
+
+
+def _source(governed: GovernedQuery, table: str, column: str) -> str:
+    treated = _treated(governed, table, column)
+    return f"{table}.{column}" + (f" [{treated}]" if treated else "")
+
+
+def _sources(output: Output) -> list[tuple[str, str]]:
+    return [(str(table), column) for table, column in output.sources]
+
+
+def _treated(governed: GovernedQuery, table: str, column: str) -> str:
+    for scan in governed.scans:
+        about = scan.decision.column(column) if str(scan.table.name) == table else None
+        if about is not None:
+            return treatment(about)
+    return ""
+
+
+def _document(
+    decision: Decision | None,
+    governed: GovernedQuery | None,
+    snapshot: CatalogSnapshot,
+    purpose: str,
+) -> dict[str, Any]:
+    """The lineage of the query beside what was decided about its tables."""
+    outputs = governed.outputs if governed else ()
+    usage = governed.usage if governed else {}
+    return {
+        "purpose": purpose,
+        "access": [_as_dict(row) for row in access_rows(decision, governed, snapshot)],
+        "outputs": [_output_document(output, governed) for output in outputs],
+        "usage": [
+            {"table": str(table), "column": column, "in": sorted(where), "by": "user"}
+            for (table, column), where in sorted(usage.items())
+        ],
+    }
+
+
+def _output_document(output: Output, governed: GovernedQuery | None) -> dict[str, Any]:
+    return {
+        "name": output.name,
+        "type": output.type.compact() if output.type else None,
+        "kind": output.kind,
+        "sources": [
+            {
+                "table": table,
+                "column": column,
+                "effect": (_treated(governed, table, column) if governed else "") or "allow",
+            }
+            for table, column in _sources(output)
+        ],
+    }
+
+
+def _io(governed: GovernedQuery | None) -> str:
+    """Trino's shape of TYPE IO without constraints, which could tell of filters."""
+    tables = [_io_table(scan) for scan in reads(governed)]
+    return _json({"inputTableColumnInfos": tables, "estimate": _unknown()})
+
+
+def _io_table(scan: Scan) -> dict[str, Any]:
+    name = scan.table.name
+    return {
+        "table": {
+            "catalog": name.catalog,
+            "schemaTable": {"schema": name.schema, "table": name.table},
+        },
+        "constraint": {"none": False, "columnConstraints": []},
+        "estimate": _unknown(),
+    }
+
+
+def _unknown() -> dict[str, str]:
+    keys = ("outputRowCount", "outputSizeInBytes", "cpuCost", "maxMemory", "networkCost")
+    return dict.fromkeys(keys, "NaN")
