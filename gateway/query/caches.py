@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
@@ -44,7 +45,7 @@ class PlanCaches:
         found = self._parsed.get(key)
         if found is None:
             if is_heavy(text):
-                return await self._worker.call(parse, text, defaults)
+                return replace(await self._worker.call(parse, text, defaults), heavy=True)
             found = self._parsed[key] = parse(text, defaults)
         return found
 
@@ -78,7 +79,7 @@ class PlanCaches:
                 asked.snapshot.token_domains,
                 asked.salt,
             )
-            if is_heavy(asked.text):
+            if statement.heavy:
                 return await self._worker.call(_governed, *arguments)
             found = _governed(*arguments)
             if not salted:

@@ -22,6 +22,8 @@ MEMORY_BYTES = 1 << 30
 _RECURSION = 20_000  # trees of long operator chains are pickled recursively
 _WALL_SECONDS = 20.0
 
+_SILENT: tuple[str, Any] = ("silent", None)
+
 Result = TypeVar("Result")
 
 
@@ -45,13 +47,13 @@ class CappedWorker:
         async with self._lock:
             return await asyncio.to_thread(self._call, function, arguments)
 
-    def _call(self, function: Callable[..., Result], arguments: tuple[object, ...]) -> Result:
+    def _call(self, function: Callable[..., Any], arguments: tuple[object, ...]) -> Any:  # noqa: ANN401 - whatever came through the pipe
         pipe = self._started()
         try:
             pipe.send((function, arguments))
-            outcome, value = pipe.recv() if pipe.poll(_WALL_SECONDS) else ("silent", None)
+            outcome, value = pipe.recv() if pipe.poll(_WALL_SECONDS) else _SILENT
         except (EOFError, OSError):
-            outcome, value = "silent", None
+            outcome, value = _SILENT
         if outcome == "silent":
             self.close()
             raise MeshgateError(
@@ -62,7 +64,7 @@ class CappedWorker:
         if outcome == "error":
             name, message, line, column, audit = value
             raise MeshgateError(name, message, line=line, column=column, audit=audit)
-        return value  # type: ignore[no-any-return]
+        return value
 
     def _started(self) -> Connection:
         if self._process is None or not self._process.is_alive() or self._pipe is None:

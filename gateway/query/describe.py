@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pyarrow as pa
@@ -40,7 +41,9 @@ def describe(statement: Statement, inner: Statement, plan: Plan) -> Plan:
         rows = [list(range(inner.parameters)), ["unknown"] * inner.parameters]
         return replace(plan, statement=statement, answer=_answer(_INPUT, rows))
     outputs = plan.governed.outputs if plan.governed is not None else ()
-    columns: list[list[object]] = [list(column) for column in zip(*map(_row, outputs), strict=True)]
+    columns: list[Sequence[object]] = [
+        list(column) for column in zip(*map(_row, outputs), strict=True)
+    ]
     return replace(
         plan, statement=statement, answer=_answer(_OUTPUT, columns or [[]] * len(_OUTPUT))
     )
@@ -61,7 +64,7 @@ def _row(output: Output) -> tuple[str | int | bool, ...]:
     )
 
 
-def _answer(columns: tuple[ResultColumn, ...], values: list[list[object]]) -> Answer:
+def _answer(columns: tuple[ResultColumn, ...], values: Sequence[Sequence[object]]) -> Answer:
     kinds = {"varchar": pa.string(), "bigint": pa.int64(), "boolean": pa.bool_()}
     arrays = [
         pa.array(value, kinds[column.type.base])

@@ -97,6 +97,8 @@ class Statement:
     words: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
     text: str | None = None
     arguments: tuple[exp.Expression, ...] = ()
+    heavy: bool = False
+    """So large that every further stage runs apart, with capped CPU and memory."""
 
 
 @dataclass(frozen=True, slots=True)
