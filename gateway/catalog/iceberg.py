@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
+from pyiceberg.exceptions import ValidationError
 from pyiceberg.io import load_file_io
 from pyiceberg.serializers import FromInputFile
 from pyiceberg.types import (
@@ -55,8 +57,27 @@ _PRIMITIVES: Mapping[type[IcebergType], DataType] = {
 }
 
 
+# What pyiceberg raises for metadata that is not Iceberg's.
+_BROKEN = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    RecursionError,
+    StopIteration,
+    zlib.error,
+    ValidationError,
+)
+
+
 class UnsupportedTypeError(Exception):
     """An Iceberg type, or table format, that the gateway does not serve."""
+
+
+class UnreadableTableError(Exception):
+    """A metadata file that is missing or broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +149,16 @@ def read_table(location: str) -> IcebergTable:
 
     Raises:
         UnsupportedTypeError: a table format newer than 2.
-        OSError, ValueError: the file is missing or broken.
+        UnreadableTableError: the file is missing or broken.
 
     """
-    metadata = FromInputFile.table_metadata(load_file_io({}, location).new_input(location))
+    try:
+        metadata = FromInputFile.table_metadata(load_file_io({}, location).new_input(location))
+        schema = metadata.schema()
+    except _BROKEN as error:
+        raise UnreadableTableError(f"{location}: {type(error).__name__}") from error
     if metadata.format_version > _MAX_FORMAT:
         raise UnsupportedTypeError(f"table format {metadata.format_version}; 1 and 2 are served")
-    schema = metadata.schema()
     return IcebergTable(
         uuid=str(metadata.table_uuid),
         location=location,

@@ -109,8 +109,8 @@ class Loader:
             return iceberg.read_table(location)
         except iceberg.UnsupportedTypeError as error:
             return str(error)
-        except (OSError, ValueError) as error:
-            return f"its metadata cannot be read ({type(error).__name__})"
+        except iceberg.UnreadableTableError:
+            return "its metadata file is missing or broken"
 
     def bound(self, key: tuple[object, ...]) -> tuple[Table | None, tuple[Problem, ...]] | None:
         """Give the table made for the same inputs before."""
