@@ -1,0 +1,112 @@
+"""From a resolved query to verified text. The only maker of ``GovernedQuery``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sqlglot import exp
+
+from gateway.catalog.model import TokenDomain
+from gateway.errors import MeshgateError
+from gateway.names import fold
+from gateway.sql.accounting import account
+from gateway.sql.duckdb import translate
+from gateway.sql.inject import ALIAS, secured
+from gateway.sql.model import Engine, GovernedQuery, Output, ResolvedQuery, Scan
+from gateway.sql.trino import outline, print_trino
+from gateway.sql.verify import verify
+
+MAX_GOVERNED_BYTES = 2_000_000
+
+
+def govern(
+    resolved: ResolvedQuery,
+    engine: Engine,
+    token_domains: Mapping[str, TokenDomain],
+    salt: str,
+) -> GovernedQuery:
+    """Write the statement for one engine with every table secured, and verify it.
+
+    Args:
+        resolved: the bound statement with its decision.
+        engine: whose SQL is written.
+        token_domains: all token domains of the mesh by name.
+        salt: lower-case hex, this query's own, for masks salted with the query.
+
+    Raises:
+        MeshgateError: NOT_SUPPORTED for what has no proven form on DuckDB,
+            QUERY_TEXT_TOO_LARGE, GENERIC_INTERNAL_ERROR for any defect: nothing passes
+            that is not proven.
+
+    """
+    try:
+        return _govern(resolved, engine, token_domains, salt)
+    except MeshgateError:
+        raise
+    except Exception as error:
+        raise MeshgateError(
+            "GENERIC_INTERNAL_ERROR",
+            "the query could not be rewritten safely; nothing was run: "
+            "report the query id to the platform team",
+            audit={"defect": type(error).__name__, "govern": str(error)[:200]},
+        ) from error
+
+
+def _govern(
+    resolved: ResolvedQuery,
+    engine: Engine,
+    token_domains: Mapping[str, TokenDomain],
+    salt: str,
+) -> GovernedQuery:
+    alias = _free_alias(resolved.tree)
+
+    def write(scan: Scan) -> str:
+        return secured(scan, engine, token_domains, salt, alias)
+
+    make = _trino if engine == "trino" else _duckdb
+    sql, outputs, ordered = make(resolved, write)
+    if len(sql.encode()) > MAX_GOVERNED_BYTES:
+        raise MeshgateError(
+            "QUERY_TEXT_TOO_LARGE",
+            f"the rewritten query would exceed {MAX_GOVERNED_BYTES} bytes: name fewer columns",
+        )
+    tables = {scan.table.name: scan.table for scan in resolved.scans}
+    verify(sql, engine, resolved.decision, tables, token_domains, salt)
+    return GovernedQuery(
+        sql=sql,
+        engine=engine,
+        kind=resolved.statement.kind,
+        scans=resolved.scans,
+        outputs=outputs,
+        usage=resolved.usage,
+        restricted=any(scan.decision.restricted for scan in resolved.scans),
+        decision_id=resolved.decision.decision_id,
+        decision_fingerprint=resolved.decision.fingerprint,
+        ordered=ordered,
+    )
+
+
+Made = tuple[str, tuple[Output, ...], bool]
+
+
+def _trino(resolved: ResolvedQuery, write: Callable[[Scan], str]) -> Made:
+    texts = {scan.index: write(scan) for scan in resolved.scans}
+    sql = print_trino(resolved, lambda scan: texts[scan.index])
+    names = {text: f"$s{at}" for at, text in enumerate(dict.fromkeys(texts.values()))}
+    account(outline(sql, names), resolved.tree, {i: names[text] for i, text in texts.items()})
+    return sql, resolved.outputs, resolved.tree.args.get("order") is not None
+
+
+def _duckdb(resolved: ResolvedQuery, write: Callable[[Scan], str]) -> Made:
+    translated = translate(resolved, write)
+    return translated.sql, translated.outputs, translated.ordered
+
+
+def _free_alias(tree: exp.Expression) -> str:
+    """Find the first private alias that no identifier of the statement equals."""
+    taken = {fold(node.this) for node in tree.find_all(exp.Identifier)}
+    alias, count = ALIAS, 0
+    while alias in taken:
+        count += 1
+        alias = f"{ALIAS}{count}"
+    return alias
