@@ -7,6 +7,7 @@ in the closure of a function whose name says nothing.
 from __future__ import annotations
 
 from gateway.catalog.model import Column, TokenDomain
+from gateway.errors import MeshgateError
 from gateway.sql.maskwriter import LOWER, UPPER, Writer
 from gateway.sql.spelling import INTEGERS, text_literal
 from gateway.tokens.names import udf_name
@@ -45,7 +46,12 @@ def keyed_hash(column: Column, w: Writer) -> str:
 
 def _domain(column: Column, w: Writer) -> TokenDomain:
     if column.token_domain is None or column.token_domain not in w.place.token_domains:
-        raise ValueError("a token mask stands on a column without a token domain")
+        raise MeshgateError(
+            "TOKEN_KEY_UNAVAILABLE",
+            "a column of this query is tokenized, but its token domain is not available: "
+            "ask the steward of its domain",
+            audit={"column": column.name},
+        )
     return w.place.token_domains[column.token_domain]
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from gateway.names import fold
 from gateway.sql.reader.secured import PRIVATE, Context, Read, read_secured
 from gateway.sql.reader.tokens import Cursor, UnreadableError, tokens
+from gateway.sql.reader.types import read_type
 from gateway.sql.reader.words import (
     CLAUSES,
     EXPRESSION,
@@ -269,6 +270,10 @@ class Walk:
         before = self._c.peek(-2)
         if self._c.word(*_QUERY):
             self._query(scope)
+        elif before.kind == "word" and before.value in {"CAST", "TRY_CAST"}:
+            self._run(scope, ends=frozenset({"AS"}))
+            self._c.words("AS")
+            read_type(self._c, self._context.engine)
         elif before.kind == "word" and before.value in _FROM_CALLS:
             self._run(scope, ends=frozenset({"FROM"}))
             self._c.take("word", "FROM")
@@ -287,6 +292,8 @@ class Walk:
         called = self._c.sign("(")
         if word == "FROM" and self._distinct_from(-1):
             return
+        if word == "AS" and not called and self._c.peek().kind != "name":
+            raise UnreadableError("a name without quotes")
         if called and (word in SYNTAX_CALLS or word in TYPES or self._known(word.lower())):
             return
         if called or word not in EXPRESSION:
