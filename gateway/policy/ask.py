@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 Answers = Mapping[tuple[int, str], "Answer"]
@@ -43,7 +43,6 @@ class Question:
     common: Mapping[str, Any]
     items: tuple[Item, ...]
     query: tuple[Mapping[str, Any], ...] | None = None
-    revisions: Mapping[str, str] = field(default_factory=dict)
 
 
 class PolicyEngine(Protocol):
@@ -52,6 +51,10 @@ class PolicyEngine(Protocol):
     @property
     def name(self) -> str:
         """Name and version, e.g. ``rego/1.5.2``."""
+        ...
+
+    def revision(self, package: str) -> str | None:
+        """The revision an answer would be taken by now; None if that is not certain."""
         ...
 
     async def ask(self, question: Question) -> Answers:

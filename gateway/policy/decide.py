@@ -75,10 +75,16 @@ async def decide(
         found.table.name: _table(found, draft, answers, whole, request)
         for found, draft in zip(candidates, drafts, strict=True)
     }
-    unsigned = _decision(request, policies, tables, whole)
+    unsigned = _decision(request, _answered(policies, answers), tables, whole)
     digest = _input_digest(question)
     signed = replace(unsigned, engine=engine.name, input_sha256=digest)
     return replace(signed, fingerprint=assemble.fingerprint(signed))
+
+
+def _answered(policies: Policies, answers: Answers) -> Policies:
+    """The revisions the answers were really taken by."""
+    given = {name: answer.revision for (_, name), answer in answers.items() if answer.revision}
+    return replace(policies, revisions={**policies.revisions, **given})
 
 
 async def _ask(engine: PolicyEngine, question: Question) -> Answers:
@@ -140,7 +146,7 @@ def _question(
         listed = tuple(
             {"fqn": str(t.name), "domain": t.domain, "tags": sorted(t.tags)} for t in request.tables
         )
-    return Question(shared, items, listed, policies.revisions)
+    return Question(shared, items, listed)
 
 
 def _table(

@@ -103,6 +103,12 @@ def find_sources(directory: Path) -> dict[str, Source]:
     return found
 
 
+def platform_source(directory: Path) -> Source:
+    """The batch rule every question to OPA goes through."""
+    path = directory / "platform" / "batch.rego"
+    return Source(PLATFORM, (_read(directory, path),) if path.is_file() else ())
+
+
 def _module(directory: Path, path: Path) -> Module | None:
     return _read(directory, path) if path.is_file() else None
 

@@ -132,6 +132,11 @@ class RegoEngine:
         """``rego/<version>``."""
         return f"rego/{rego_version()}"
 
+    def revision(self, package: str) -> str | None:
+        """The revision of the package in force."""
+        worker = self._workers.get(package)
+        return worker.compiled.package.revision if worker else None
+
     def replace(self, compiled: Compiled) -> None:
         """Serve this package from now on; running calls finish on the old one."""
         self._workers[compiled.package.name] = Worker(compiled)

@@ -12,9 +12,20 @@ import structlog
 
 from gateway.access.purposes import Purpose, load_purposes
 from gateway.catalog.model import Problem
+from gateway.policy.ask import PolicyEngine
+from gateway.policy.cache import CachedEngine
+from gateway.policy.canary import check_canary
 from gateway.policy.decide import Policies, decide
 from gateway.policy.model import Decision, DecisionRequest
-from gateway.policy.package import PLATFORM, Package, Source, find_sources, load_package
+from gateway.policy.opa import OpaEngine
+from gateway.policy.package import (
+    PLATFORM,
+    Package,
+    Source,
+    find_sources,
+    load_package,
+    platform_source,
+)
 from gateway.policy.rego import Compiled, CompileError, RegoEngine
 
 EngineName = Literal["rego", "opa"]
@@ -30,10 +41,11 @@ class PolicyService:
     keeps its last good revision and says why in ``problems``.
     """
 
-    def __init__(self, directory: Path, *, timeout_seconds: float, time_zone: str) -> None:
+    def __init__(self, directory: Path, engine: PolicyEngine, *, time_zone: str) -> None:
         self._directory = directory
         self._zone = time_zone
-        self._rego = RegoEngine(timeout_seconds=timeout_seconds)
+        self._rego = engine if isinstance(engine, RegoEngine) else None
+        self._engine = CachedEngine(engine)
         self._stamp: Stamp | None = None
         self._sources: dict[str, Source] = {}
         self._packages: dict[str, Package] = {}
@@ -51,18 +63,29 @@ class PolicyService:
         opa_url: str | None = None,
         timeout_seconds: float = 1.0,
         time_zone: str = "UTC",
+        opa_token: str | None = None,
     ) -> Self:
-        """Load a policy folder. Broken packages deny; ``problems`` names them."""
-        if engine != "rego" or opa_url is not None:
-            raise ValueError(f"unknown policy engine {engine}")
-        service = cls(directory, timeout_seconds=timeout_seconds, time_zone=time_zone)
+        """Load a policy folder. Broken packages deny; ``problems`` names them.
+
+        ``rego`` first tests itself and raises CanaryError if the interpreter differs
+        from what is recorded. ``opa`` takes its decisions from the server at
+        ``opa_url``; the folder then gives METADATA and which attributes are read.
+        """
+        if engine == "rego":
+            check_canary()
+            asked: PolicyEngine = RegoEngine(timeout_seconds=timeout_seconds)
+        elif opa_url is None:
+            raise ValueError("engine opa needs the address of an OPA server")
+        else:
+            asked = OpaEngine(opa_url, timeout_seconds=timeout_seconds, token=opa_token)
+        service = cls(directory, asked, time_zone=time_zone)
         service._load()
         return service
 
     @property
     def engine_name(self) -> str:
         """Name and version of the engine."""
-        return self._rego.name
+        return self._engine.name
 
     @property
     def revisions(self) -> Mapping[str, str]:
@@ -87,7 +110,7 @@ class PolicyService:
     async def decide(self, request: DecisionRequest) -> Decision:
         """The decision about every table of the request; never raises for a policy's failure."""
         await self.reload()
-        return await decide(request, self._policies, self._rego, zone=self._zone)
+        return await decide(request, self._policies, self._engine, zone=self._zone)
 
     async def reload(self) -> bool:
         """Take up saved files; True if something changed. Cheap when nothing did."""
@@ -98,7 +121,7 @@ class PolicyService:
 
     async def close(self) -> None:
         """Release the engine."""
-        await self._rego.close()
+        await self._engine.close()
 
     def _load(self) -> bool:
         stamp = _stamp(self._directory)
@@ -118,9 +141,7 @@ class PolicyService:
         self._read_purposes()
         self._stamp = stamp
         revisions = {name: package.revision for name, package in self._packages.items()}
-        batch = self._directory / "platform" / "batch.rego"
-        if batch.is_file():
-            revisions[PLATFORM] = Source(PLATFORM, ()).revision
+        revisions[PLATFORM] = platform_source(self._directory).revision
         self._policies = Policies(
             MappingProxyType(dict(self._packages)), MappingProxyType(revisions)
         )
@@ -130,13 +151,14 @@ class PolicyService:
         del self._sources[name]
         self._packages.pop(name, None)
         self._problems.pop(name, None)
-        self._rego.remove(name)
+        if self._rego is not None:
+            self._rego.remove(name)
 
     def _take(self, name: str, source: Source) -> None:
         """Load one package, or keep the last good one and note why."""
         self._sources[name] = source
         package, problems = load_package(source)
-        if not problems:
+        if not problems and self._rego is not None:
             try:
                 self._rego.replace(Compiled(package))
             except CompileError as error:
