@@ -1,0 +1,204 @@
+"""A new statement: admitted, answered or refused, always with a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+import structlog
+
+from gateway.errors import MeshgateError
+from gateway.identity.authenticate import Authenticated
+from gateway.protocol.access import fingerprint
+from gateway.protocol.commands import Caller, Commands
+from gateway.protocol.messages import Page, Stats, error_json, warnings_json
+from gateway.protocol.poll import Poll, Sealer
+from gateway.protocol.producer import Stream
+from gateway.protocol.running import QueryRecord, RunningQueries, RunningQuery, run_seconds
+from gateway.protocol.service import QueryIds, Service
+from gateway.protocol.session import ClientSession, Headers, read_session
+from gateway.query.plan import Plan
+from gateway.telemetry import QUERY_DEFECT, Metrics, where
+
+_LOG = structlog.get_logger()
+_PURPOSE = "meshgate.purpose"
+_ACCESS = "X-Meshgate-Access"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One statement with everything its answer needs."""
+
+    record: QueryRecord
+    caller: Caller
+    base: str
+    credential: str
+
+
+class Submitter:
+    """Takes statements from clients and hands them to the query service."""
+
+    def __init__(
+        self,
+        service: Service,
+        queries: RunningQueries,
+        commands: Commands,
+        sealer: Sealer,
+        metrics: Metrics,
+    ) -> None:
+        self._service = service
+        self._queries = queries
+        self._commands = commands
+        self._sealer = sealer
+        self._metrics = metrics
+        self._ids = QueryIds()
+
+    async def submit(
+        self,
+        text: str,
+        headers: Headers,
+        login: Authenticated,
+        *,
+        base: str,
+        peer: str,
+        credential: str,
+    ) -> tuple[Page, Mapping[str, str]]:
+        """Give the page and headers that answer a POST.
+
+        Raises:
+            BadRequestError: malformed session headers.
+
+        """
+        client = _bound_to_purpose(read_session(headers, peer), login)
+        record = QueryRecord(
+            self._ids.mint(), text, login.principal.id, login.actor, client.session,
+            datetime.now(UTC),
+        )  # fmt: skip
+        self._queries.remember(record)
+        asked = _Asked(record, Caller(login, client), base, credential)
+        try:
+            with structlog.contextvars.bound_contextvars(query_id=record.query_id):
+                return await self._admitted(asked)
+        except MeshgateError as error:
+            return self._refused(asked, error)
+        except Exception as error:  # noqa: BLE001 - the edge: every defect becomes a refusal
+            _LOG.error(QUERY_DEFECT, query_id=record.query_id, **where(error))
+            return self._refused(
+                asked,
+                MeshgateError(
+                    "GENERIC_INTERNAL_ERROR",
+                    f"the gateway failed; tell its operator the query id {record.query_id}",
+                ),
+            )
+
+    def seen(self, query_id: str, login: Authenticated) -> QueryRecord | None:
+        """The record of a statement of this caller's, else None."""
+        record = self._queries.record(query_id)
+        return record if record and self._commands.may_see(record, login) else None
+
+    def cancellable(self, query_id: str, login: Authenticated) -> bool:
+        """Whether this caller may cancel such a statement."""
+        record = self._queries.record(query_id)
+        return record is not None and self._commands.may_cancel(record, login)
+
+    async def _admitted(self, asked: _Asked) -> tuple[Page, Mapping[str, str]]:
+        record, caller = asked.record, asked.caller
+        if caller.client.problem is not None:
+            raise caller.client.problem
+        self._commands.check_transaction(caller)
+        self._queries.check_room(record.principal)
+        plan = await self._service.submit(
+            record.text, record.session, caller.login.principal, record.query_id
+        )
+        record.plan = replace(plan, sources=MappingProxyType({}), answer=None)
+        self._observe(plan)
+        access = {_ACCESS: self._access(asked, plan)}
+        if plan.command is not None:
+            return await self._command(asked, plan, access)
+        query = self._running(asked, plan)
+        query.headers = access
+        self._queries.add(query)
+        return query.submitted(asked.base), access
+
+    def _running(self, asked: _Asked, plan: Plan) -> RunningQuery:
+        record, caller = asked.record, asked.caller
+        seconds = run_seconds(record.session, self._queries.limits)
+        principal = caller.login.principal
+
+        async def start() -> Stream:
+            return await self._service.start(
+                plan, record.session, principal, record.query_id, seconds
+            )
+
+        seal = Poll(
+            record.query_id, "queued", 1, principal.id, caller.login.actor, asked.credential,
+            plan.decision.decision_id if plan.decision else "", plan.restricted,
+        )  # fmt: skip
+        return RunningQuery(record, plan, start, sealer=self._sealer, seal=seal, seconds=seconds)
+
+    async def _command(
+        self, asked: _Asked, plan: Plan, access: Mapping[str, str]
+    ) -> tuple[Page, Mapping[str, str]]:
+        """Answer a command at once; it has an audit record like everything else."""
+        record, principal = asked.record, asked.caller.login.principal
+        seconds = run_seconds(record.session, self._queries.limits)
+        stream = await self._service.start(
+            plan, record.session, principal, record.query_id, seconds
+        )
+        try:
+            answer = await self._commands.answer(plan, asked.caller)
+        except BaseException:
+            await stream.cancel("failed")
+            raise
+        async for _ in stream.batches():
+            pass
+        self._close(record, "finished", None)
+        page = Page(
+            record.query_id, asked.base, self._stats(record), warnings_json(plan.warnings),
+            columns=b"[]", update_type=answer.update_type,
+        )  # fmt: skip
+        return page, {**access, **answer.headers}
+
+    def _refused(self, asked: _Asked, error: MeshgateError) -> tuple[Page, Mapping[str, str]]:
+        record = asked.record
+        self._close(record, "refused", error)
+        page = Page(
+            record.query_id, asked.base, self._stats(record), error=error_json(error, record.text)
+        )
+        return page, {}
+
+    def _close(self, record: QueryRecord, outcome: str, error: MeshgateError | None) -> None:
+        record.outcome, record.error = outcome, error
+        record.state = "FAILED" if error else "FINISHED"
+        record.ended = datetime.now(UTC)
+        self._queries.ended(record)
+
+    def _stats(self, record: QueryRecord) -> Stats:
+        return Stats(record.state, int(record.seconds * 1000), 0, 100)
+
+    def _observe(self, plan: Plan) -> None:
+        timings = plan.timings
+        self._metrics.stage("parse", timings.parse_us)
+        self._metrics.stage("decide", timings.decide_us)
+        self._metrics.stage("rewrite", timings.rewrite_us)
+
+    def _access(self, asked: _Asked, plan: Plan) -> str:
+        principal = asked.caller.login.principal
+        return fingerprint(principal, plan.purpose.name, self._service.revisions)
+
+
+def _bound_to_purpose(client: ClientSession, login: Authenticated) -> ClientSession:
+    """A credential made for one purpose serves no other."""
+    if login.purpose is None:
+        return client
+    stated = client.session.properties.get(_PURPOSE)
+    if stated not in {None, login.purpose}:
+        problem = MeshgateError(
+            "INVALID_SESSION_PROPERTY",
+            f"{_PURPOSE}: this API token is for purpose '{login.purpose}' alone",
+        )
+        return replace(client, problem=problem)
+    properties = MappingProxyType({**client.session.properties, _PURPOSE: login.purpose})
+    return replace(client, session=replace(client.session, properties=properties))
