@@ -86,3 +86,12 @@ async def check_command(statement: Statement, asked: Asked, caches: PlanCaches) 
         raise MeshgateError(
             "NOT_SUPPORTED", f"{inner.kind.replace('_', ' ')} cannot be prepared; send it directly"
         )
+
+
+def statement_text(statement: Statement | None, asked: Asked) -> str:
+    """The text that runs: the one inside EXECUTE, else what the client sent."""
+    if statement is not None and statement.kind is Kind.EXECUTE_IMMEDIATE:
+        return statement.text or ""
+    if statement is not None and statement.kind is Kind.EXECUTE:
+        return asked.session.prepared.get(statement.words["name"] or "", asked.text)
+    return asked.text

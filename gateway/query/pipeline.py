@@ -20,7 +20,13 @@ from gateway.policy.model import Decision
 from gateway.policy.service import PolicyService
 from gateway.query.asked import Asked, decision_request
 from gateway.query.caches import PlanCaches
-from gateway.query.commands import COMMANDS, check_command, inner_statement, prepared_statement
+from gateway.query.commands import (
+    COMMANDS,
+    check_command,
+    inner_statement,
+    prepared_statement,
+    statement_text,
+)
 from gateway.query.describe import describe, with_nulls
 from gateway.query.metadata import MetadataAnswers
 from gateway.query.obligations import check_obligations
@@ -41,8 +47,12 @@ class Pipeline:
 
     async def plan(self, asked: Asked, trail: Trail) -> Plan:
         """Admit one statement; every refusal is a MeshgateError with the user's positions."""
+        plan = await self._plan(asked, trail)
+        return replace(plan, text=statement_text(trail.outer, asked))
+
+    async def _plan(self, asked: Asked, trail: Trail) -> Plan:
         started = time.perf_counter_ns()
-        outer = await self._caches.parse(asked.text, asked.defaults)
+        outer = trail.outer = await self._caches.parse(asked.text, asked.defaults)
         statement = await inner_statement(outer, asked, self._caches)
         trail.statement = statement
         timings = Timings(parse_us=_since(started))

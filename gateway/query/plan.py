@@ -45,6 +45,8 @@ class Timings:
 class Plan:
     """One admitted statement: exactly one of ``governed``, ``answer``, ``command`` is set.
 
+    ``text`` is the statement that runs, the prepared one where it came by name.
+
     ``governed`` runs on an engine (with ``sources`` for metadata tables), ``answer`` is
     ready, ``command`` changes the client's session and is the protocol's to answer.
     """
@@ -58,6 +60,7 @@ class Plan:
     decision: Decision | None = None
     sources: Mapping[TableName, pa.Table] = field(default_factory=_none)
     warnings: tuple[Warning_, ...] = ()
+    text: str = ""
     timings: Timings = field(default_factory=Timings)
 
     @property

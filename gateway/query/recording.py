@@ -11,6 +11,7 @@ from gateway.audit.store import AuditStore
 from gateway.errors import MeshgateError
 from gateway.policy.model import Decision
 from gateway.query.asked import Asked
+from gateway.query.commands import statement_text
 from gateway.query.plan import Plan, Purpose
 from gateway.sql.model import Statement
 
@@ -19,6 +20,7 @@ from gateway.sql.model import Statement
 class Trail:
     """How far a statement came: what a refusal's record can tell."""
 
+    outer: Statement | None = None
     statement: Statement | None = None
     purpose: Purpose | None = None
     decision: Decision | None = None
@@ -41,7 +43,9 @@ class Recorder:
             phase=FINISHED,
             time=asked.now,
             who=build.who(asked.principal, asked.session.peer_address),
-            statement=build.statement(asked.text, kind, strict=trail.statement is None),
+            statement=build.statement(
+                statement_text(trail.outer, asked), kind, strict=trail.decision is None
+            ),
             claimed=asked.session.claimed,
             why=_why(asked, trail.purpose or Purpose(), trail.decision),
             tables=build.refused_tables(names, trail.decision, asked.snapshot),

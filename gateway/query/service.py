@@ -83,25 +83,26 @@ class QueryService:
             await self._recorder.refused(asked, trail, error)
             raise
 
-    async def run(
-        self,
-        plan: Plan,
-        session: Session,
-        principal: Principal,
-        query_id: str,
-        options: RunOptions | None = None,
+    async def start(
+        self, plan: Plan, session: Session, principal: Principal, query_id: str, seconds: float
     ) -> Running:
-        """Start a plan: audit ``started`` is durable before the first batch can be read."""
-        asked = self._asked(plan.statement.text or "", session, principal, query_id)
+        """Start a plan that may take so many seconds from now on.
+
+        The audit record ``started`` is durable before the first batch can be read.
+
+        Raises:
+            MeshgateError: the records or the engine are unavailable, or it is full.
+
+        """
+        asked = self._asked(plan.text, session, principal, query_id)
         record = await self._recorder.started(plan, asked)
         if plan.answer is not None or plan.governed is None:
             return Running(answered(plan), record)
-        if self._engine is None:
-            raise MeshgateError("NO_NODES_AVAILABLE", "no engine is attached to this gateway")
+        options = RunOptions(query_id, seconds, time_zone=session.time_zone)
         try:
-            stream = await self._engine.run(
-                plan.governed, plan.snapshot, options or RunOptions(), plan.sources
-            )
+            if self._engine is None:
+                raise MeshgateError("NO_NODES_AVAILABLE", "no engine is attached to this gateway")
+            stream = await self._engine.run(plan.governed, plan.snapshot, options, plan.sources)
         except MeshgateError as error:
             await record.failed(error)
             raise
