@@ -81,19 +81,35 @@ def _dump(node: object, names: Mapping[int, str]) -> Any:  # noqa: ANN401 - nest
         return tuple(_dump(item, names) for item in node)
     if not isinstance(node, exp.Expression):
         return node
+    if isinstance(node, exp.Column | exp.Dot):
+        return _path(node, names)
+    if isinstance(node, exp.Table):
+        return _table(node, names)
+    return _node(node, names)
+
+
+def _node(node: exp.Expression, names: Mapping[int, str]) -> Any:  # noqa: ANN401 - nested tuples
     if isinstance(node, exp.Identifier):
         return ("name", node.this)
     if isinstance(node, exp.Anonymous):
         head: tuple[Any, ...] = ("call", node.this.lower(), _dump(node.expressions, names))
         return (*head, bool(node.meta.get("keyword")))
-    if isinstance(node, exp.Table):
-        return _table(node, names)
     parts = tuple(
         (key, _dump(value, names))
         for key, value in sorted(node.args.items())
         if value is not None and value is not False and value != []
     )
     return (type(node).__name__, parts, bool(node.meta.get("typed_literal")))
+
+
+def _path(node: exp.Column | exp.Dot, names: Mapping[int, str]) -> Any:  # noqa: ANN401
+    """Dotted names are one path: whether a part is a field only binding can tell."""
+    if isinstance(node, exp.Column):
+        keys = ("catalog", "db", "table", "this")
+        return ("path", *(_dump(node.args[key], names) for key in keys if node.args.get(key)))
+    inner = _dump(node.this, names)
+    field = _dump(node.expression, names)
+    return (*inner, field) if inner[0] == "path" else ("field", inner, field)
 
 
 def _table(node: exp.Table, names: Mapping[int, str]) -> Any:  # noqa: ANN401 - nested tuples
