@@ -17,32 +17,29 @@ class SessionProperty:
 
 SESSION_PROPERTIES = (
     SessionProperty(
-        "join_distribution_type", "varchar", "AUTOMATIC", "Accepted for clients; has no effect here"
+        "join_distribution_type",
+        "varchar",
+        "AUTOMATIC",
+        "How joins are distributed; without effect on the embedded engine",
     ),
     SessionProperty(
         "join_reordering_strategy",
         "varchar",
         "AUTOMATIC",
-        "Accepted for clients; has no effect here",
+        "How joins are ordered; without effect on the embedded engine",
     ),
-    SessionProperty(
-        "meshgate.grant", "varchar", "", "Grants to stand on, by id, separated by commas"
-    ),
-    SessionProperty(
-        "meshgate.purpose", "varchar", "", "The declared use of the queries that follow"
-    ),
-    SessionProperty(
-        "meshgate.reason", "varchar", "", "Your own words about why, kept in the audit record"
-    ),
+    SessionProperty("meshgate.grant", "varchar", "", "Grants to stand on, separated by commas"),
+    SessionProperty("meshgate.purpose", "varchar", "", "What the data is used for"),
+    SessionProperty("meshgate.reason", "varchar", "", "Free text for the audit record"),
     SessionProperty(
         "meshgate.truncate", "boolean", "false", "Cut a result at its row limit instead of failing"
     ),
     SessionProperty(
-        "meshgate.warnings", "varchar", "full", "Governance notes with results: off, summary, full"
+        "meshgate.warnings", "varchar", "full", "How much is said about filters and masks"
     ),
+    SessionProperty("query_max_execution_time", "varchar", "1.00d", "Longest time of execution"),
     SessionProperty(
-        "query_max_execution_time", "varchar", "100.00d", "Longest time a query may execute"
+        "query_max_run_time", "varchar", "1.00d", "Longest time from submission to end"
     ),
-    SessionProperty("query_max_run_time", "varchar", "100.00d", "Longest time a query may take"),
     SessionProperty("time_zone_id", "varchar", "", "Time zone of the session"),
 )
