@@ -18,9 +18,12 @@ from gateway.sql.limits import HEAVY_TOKENS
 from gateway.sql.model import Defaults, Engine, GovernedQuery, Statement
 from gateway.sql.parse import parse
 from gateway.sql.resolve import resolve
+from gateway.sql.sessionfns import session_names, session_values
 
 if TYPE_CHECKING:
     from gateway.query.asked import Asked
+
+TRINO_VERSION = "476"
 
 
 class PlanCaches:
@@ -33,6 +36,7 @@ class PlanCaches:
     def __init__(self, size: int = 1000) -> None:
         self._parsed: LRUCache[Hashable, Statement] = LRUCache(size)
         self._governed: LRUCache[Hashable, GovernedQuery] = LRUCache(size)
+        self._session_names: LRUCache[str, frozenset[str]] = LRUCache(size)
         self._worker = CappedWorker()
 
     def close(self) -> None:
@@ -55,9 +59,9 @@ class PlanCaches:
         decision: Decision,
         tables: Mapping[TableName, Table],
         asked: Asked,
-        values: Mapping[str, Any],
     ) -> GovernedQuery:
         """Resolve, govern and verify; cached unless a mask is salted with the query."""
+        values = self._session_values(statement, asked)
         salted = _salted(decision)
         key = (
             statement.digest,
@@ -85,6 +89,24 @@ class PlanCaches:
             if not salted:
                 self._governed[key] = found
         return found
+
+    def _session_values(self, statement: Statement, asked: Asked) -> Mapping[str, Any]:
+        """Literals for the session functions this statement calls, and for no other."""
+        names = self._session_names.get(statement.digest)
+        if names is None:
+            names = session_names(statement.tree) if statement.tree is not None else frozenset()
+            self._session_names[statement.digest] = names
+        if not names:
+            return {}
+        values = session_values(
+            user=asked.principal.id,
+            catalog=asked.session.catalog,
+            schema=asked.session.schema,
+            time_zone=asked.session.time_zone,
+            now=asked.now,
+            version=TRINO_VERSION,
+        )
+        return {name: value for name, value in values.items() if name in names}
 
 
 def is_heavy(text: str) -> bool:

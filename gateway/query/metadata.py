@@ -20,7 +20,6 @@ from gateway.query.asked import Asked, decision_request
 from gateway.query.plan import Plan, Purpose, Timings
 from gateway.query.purpose import PROPERTY, choose_purpose
 from gateway.sql.model import Statement
-from gateway.sql.sessionfns import session_values
 
 if TYPE_CHECKING:
     from gateway.query.caches import PlanCaches
@@ -98,9 +97,8 @@ class MetadataAnswers:
             if ref.name not in found:
                 raise show.absent(ref, visible)
         decision = _allow_all({name: found[name].decision for name in names}, asked)
-        values = session_values(asked.session, asked.principal.id, asked.now)
         tables = {name: found[name].table for name in names}
-        governed = await self._caches.govern(statement, decision, tables, asked, values)
+        governed = await self._caches.govern(statement, decision, tables, asked)
         return Plan(
             statement,
             asked.snapshot,

@@ -34,7 +34,6 @@ from gateway.query.plan import Plan, Purpose, Timings
 from gateway.query.purpose import choose_purpose
 from gateway.query.recording import Trail
 from gateway.sql.model import GovernedQuery, Kind, Statement
-from gateway.sql.sessionfns import session_values
 
 
 class Pipeline:
@@ -119,9 +118,8 @@ class Pipeline:
         asked: Asked,
     ) -> GovernedQuery:
         """Resolve, govern and verify, or take the verified text from the cache."""
-        values = session_values(asked.session, asked.principal.id, asked.now)
         try:
-            return await self._caches.govern(statement, decision, tables, asked, values)
+            return await self._caches.govern(statement, decision, tables, asked)
         except MeshgateError as error:
             raise reasons.refined(error, decision, asked.snapshot) from None
 

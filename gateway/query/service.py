@@ -100,13 +100,16 @@ class QueryService:
             return Running(answered(plan), record)
         options = RunOptions(query_id, seconds, time_zone=session.time_zone)
         try:
-            if self._engine is None:
-                raise MeshgateError("NO_NODES_AVAILABLE", "no engine is attached to this gateway")
-            stream = await self._engine.run(plan.governed, plan.snapshot, options, plan.sources)
+            stream = await self._attached().run(plan.governed, plan.snapshot, options, plan.sources)
         except MeshgateError as error:
             await record.failed(error)
             raise
         return Running(stream, record)
+
+    def _attached(self) -> Engine:
+        if self._engine is None:
+            raise MeshgateError("NO_NODES_AVAILABLE", "no engine is attached to this gateway")
+        return self._engine
 
     async def visible(self, session: Session, principal: Principal) -> VisibleCatalog:
         """All that this principal may see (USE, listings)."""

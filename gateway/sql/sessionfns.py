@@ -6,65 +6,90 @@ values of their own session, the same ones on every engine.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from types import MappingProxyType
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlglot import exp
 
+from gateway.errors import MeshgateError
+from gateway.session import Session
 from gateway.sql.typenames import data_type
 
-SESSION_NAMES = frozenset(
+TRINO_VERSION = "476"
+CALLED_NAMES = frozenset(["now", "version", "current_timezone"])
+SESSION_NAMES = CALLED_NAMES | frozenset(
     ["current_user", "current_catalog", "current_schema", "current_date", "current_time"]
-    + ["current_timestamp", "localtime", "localtimestamp", "now", "version", "current_timezone"]
+    + ["current_timestamp", "localtime", "localtimestamp"]
 )
 
 
 def session_values(
-    *,
-    user: str,
-    catalog: str | None,
-    schema: str | None,
-    time_zone: str,
-    now: datetime,
-    version: str,
+    session: Session, user: str, now: datetime, version: str = TRINO_VERSION
 ) -> Mapping[str, exp.Expression]:
-    """Literals for ``resolve(…, session=…)``.
+    """Literals for ``resolve(…, session=…)`` by function name.
 
     Args:
+        session: its defaults and time zone (an IANA name or ``+hh:mm``).
         user: the principal's name.
-        catalog, schema: the session's defaults.
-        time_zone: the session's zone, an IANA name or ``+hh:mm``.
         now: the statement's start, an aware datetime; one per statement.
         version: what ``version()`` answers.
 
     """
-    local = now.astimezone(_zone(time_zone))
-    clock = local.strftime("%H:%M:%S.") + f"{local.microsecond // 1000:03d}"
-    stamp = local.strftime("%Y-%m-%d ") + clock
-    offset = local.strftime("%z")
-    zoned = f"{offset[:3]}:{offset[3:5]}"
-    instant = _typed("timestamp", f"{stamp} {time_zone}")
+    local = now.astimezone(_zone(session.time_zone))
+    clock = f"{local:%H:%M:%S}.{local.microsecond // 1000:03d}"
+    instant = _instant(local, clock, session.time_zone)
+    offset = f"{local:%z}"
     return MappingProxyType(
         {
             "current_user": _text(user),
-            "current_catalog": _text(catalog),
-            "current_schema": _text(schema),
-            "current_timezone": _text(time_zone),
+            "current_catalog": _text(session.catalog),
+            "current_schema": _text(session.schema),
+            "current_timezone": _text(session.time_zone),
             "version": _text(version),
-            "current_date": _typed("date", local.strftime("%Y-%m-%d")),
+            "current_date": _typed("date", f"{local:%Y-%m-%d}"),
             "current_timestamp": instant,
             "now": instant,
-            "localtimestamp": _typed("timestamp", stamp),
+            "localtimestamp": _typed("timestamp", f"{local:%Y-%m-%d} {clock}"),
             "localtime": _typed("time", clock),
-            "current_time": _typed("time", clock + zoned),
+            "current_time": _typed("time", f"{clock}{offset[:3]}:{offset[3:5]}"),
         }
     )
 
 
-def _zone(name: str) -> ZoneInfo:
-    return ZoneInfo(name)
+def session_names(tree: exp.Expression) -> frozenset[str]:
+    """Which session functions a tree calls: only their values change its answer."""
+    calls = (node.this.lower() for node in tree.find_all(exp.Anonymous))
+    return frozenset(name for name in calls if name in SESSION_NAMES)
+
+
+def _instant(local: datetime, clock: str, zone: str) -> exp.Expression:
+    """Write an instant in the session's zone, exact also in the hour that comes twice."""
+    if local.replace(fold=1 - local.fold).utcoffset() == local.utcoffset():
+        return _typed("timestamp", f"{local:%Y-%m-%d} {clock} {zone}")
+    utc = _typed("timestamp", f"{local.astimezone(UTC):%Y-%m-%d %H:%M:%S}{clock[8:]} UTC")
+    return exp.AtTimeZone(this=utc, zone=exp.Literal(this=zone, is_string=True))
+
+
+def session_names(tree: exp.Expression) -> frozenset[str]:
+    """The session functions a tree calls, by lower-case name."""
+    names = (str(call.this).lower() for call in tree.find_all(exp.Anonymous))
+    return frozenset(names) & SESSION_NAMES
+
+
+def _zone(name: str) -> tzinfo:
+    offset = re.fullmatch(r"([+-])([0-9]{2}):([0-9]{2})", name)
+    if offset:
+        minutes = int(offset[2]) * 60 + int(offset[3])
+        return timezone(timedelta(minutes=-minutes if offset[1] == "-" else minutes))
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise MeshgateError(
+            "INVALID_SESSION_PROPERTY", f"Time zone not supported: {name}"
+        ) from error
 
 
 def _text(value: str | None) -> exp.Expression:
