@@ -23,8 +23,6 @@ from gateway.sql.sessionfns import session_names, session_values
 if TYPE_CHECKING:
     from gateway.query.asked import Asked
 
-TRINO_VERSION = "476"
-
 
 class PlanCaches:
     """Parsed statements by text; verified text by statement, decision, catalog and session values.
@@ -98,14 +96,7 @@ class PlanCaches:
             self._session_names[statement.digest] = names
         if not names:
             return {}
-        values = session_values(
-            user=asked.principal.id,
-            catalog=asked.session.catalog,
-            schema=asked.session.schema,
-            time_zone=asked.session.time_zone,
-            now=asked.now,
-            version=TRINO_VERSION,
-        )
+        values = session_values(asked.session, asked.principal.id, asked.now)
         return {name: value for name, value in values.items() if name in names}
 
 

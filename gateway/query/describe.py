@@ -38,7 +38,10 @@ def with_nulls(statement: Statement) -> Statement:
 def describe(statement: Statement, inner: Statement, plan: Plan) -> Plan:
     """Answer from the planned inner statement; nothing runs."""
     if statement.kind is Kind.DESCRIBE_INPUT:
-        rows = [list(range(inner.parameters)), ["unknown"] * inner.parameters]
+        rows: list[Sequence[object]] = [
+            list(range(inner.parameters)),
+            ["unknown"] * inner.parameters,
+        ]
         return replace(plan, statement=statement, answer=_answer(_INPUT, rows))
     outputs = plan.governed.outputs if plan.governed is not None else ()
     columns: list[Sequence[object]] = [

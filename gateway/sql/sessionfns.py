@@ -73,12 +73,6 @@ def _instant(local: datetime, clock: str, zone: str) -> exp.Expression:
     return exp.AtTimeZone(this=utc, zone=exp.Literal(this=zone, is_string=True))
 
 
-def session_names(tree: exp.Expression) -> frozenset[str]:
-    """The session functions a tree calls, by lower-case name."""
-    names = (str(call.this).lower() for call in tree.find_all(exp.Anonymous))
-    return frozenset(names) & SESSION_NAMES
-
-
 def _zone(name: str) -> tzinfo:
     offset = re.fullmatch(r"([+-])([0-9]{2}):([0-9]{2})", name)
     if offset:
