@@ -49,3 +49,15 @@ def _write(
     manifest = {"revision": revision, "roots": roots, "rego_version": 1}
     (folder / ".manifest").write_text(json.dumps(manifest), encoding="utf-8")
     return folder
+
+
+def stage_flat(directory: Path, target: Path) -> None:
+    """All modules, tests included, and all data below one root, for ``opa test``."""
+    for path in sorted(directory.rglob("*.rego")):
+        copy = target / path.relative_to(directory)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    for path in sorted(directory.glob("**/config.json")):
+        copy = target / "config" / path.parent.name / "data.json"
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)

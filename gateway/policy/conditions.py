@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.catalog.model import Column
 from gateway.datatypes import DataType
-from gateway.policy.literals import MAX_BYTES, literal
+from gateway.policy.literals import literal
 from gateway.policy.model import CompoundCondition, Condition, FieldCondition, Scalar
 
 EQUALITY = frozenset({"eq", "ne"})
@@ -165,13 +165,14 @@ def text(condition: Condition) -> str:
     return json.dumps(to_json(condition), sort_keys=True, ensure_ascii=False)
 
 
-__all__ = [
-    "MAX_BYTES",
-    "OPERATORS",
-    "ConditionError",
-    "canonical",
-    "conjunction",
-    "parse",
-    "text",
-    "to_json",
-]
+def words(condition: Condition | None) -> str:
+    """A row filter for people: ``(region in ["EU"]) and (paid gt "5")``."""
+    if condition is None:
+        return "all rows"
+    if isinstance(condition, FieldCondition):
+        value = json.dumps(to_json(condition)["value"], ensure_ascii=False)
+        return f"{condition.field} {condition.operator} {value}"
+    parts = [f"({words(part)})" for part in condition.parts]
+    if condition.operator == "not":
+        return f"not {parts[0]}"
+    return f" {condition.operator} ".join(parts)

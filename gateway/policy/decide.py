@@ -22,6 +22,7 @@ from gateway.policy.model import Decision, DecisionRequest, Obligation, Reason, 
 from gateway.policy.obligations import merge_obligations
 from gateway.policy.output import OutputError, read_query
 from gateway.policy.package import GUARDRAILS, PLATFORM, QUERY, Package
+from gateway.policy.schema import conform
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -32,6 +33,7 @@ class Policies:
 
     packages: Mapping[str, Package]
     revisions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    attributes_schema: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def attributes(self) -> frozenset[str]:
@@ -104,9 +106,13 @@ def _common(
     request: DecisionRequest, policies: Policies, zone: str
 ) -> tuple[dict[str, Any], InputError | None]:
     try:
-        return common(request, policies.attributes, zone), None
+        shared = common(request, policies.attributes, zone)
+        attributes = shared["subject"]["attributes"]
+        conform(attributes, policies.attributes_schema, "input.subject.attributes")
     except InputError as error:
         return {}, error
+    else:
+        return shared, None
 
 
 def _draft(

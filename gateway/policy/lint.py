@@ -114,6 +114,7 @@ class _Linter:
                 "R01", module.package_token, f"package is {package}, the folder says {wanted}"
             )
         for name, token in module.imports:
+            self._names.add(name.rpartition(".")[2])
             if name != "rego.v1" and not self._test:
                 self._report("R02", token, f"import {name}: only rego.v1 is imported")
         if not self._test:

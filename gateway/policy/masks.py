@@ -193,3 +193,9 @@ def _token_length(domain: TokenDomain) -> int:
     if domain.shape == "email":
         return 16 + 1 + code + len(".invalid")
     return code + 1 + _TOKEN_BODY[domain.shape]
+
+
+def words(value: Mask) -> str:
+    """A mask for people: ``partial(n=4, side=last)``."""
+    params = ", ".join(f"{name}={given}" for name, given in value.params)
+    return f"{value.kind}({params})" if params else value.kind

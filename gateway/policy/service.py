@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import structlog
 
@@ -27,6 +27,7 @@ from gateway.policy.package import (
     platform_source,
 )
 from gateway.policy.rego import Compiled, CompileError, RegoEngine
+from gateway.policy.schema import attributes_schema
 
 EngineName = Literal["rego", "opa"]
 _log = structlog.get_logger(__name__)
@@ -143,7 +144,9 @@ class PolicyService:
         revisions = {name: package.revision for name, package in self._packages.items()}
         revisions[PLATFORM] = platform_source(self._directory).revision
         self._policies = Policies(
-            MappingProxyType(dict(self._packages)), MappingProxyType(revisions)
+            MappingProxyType(dict(self._packages)),
+            MappingProxyType(revisions),
+            self._read_schema(),
         )
         return True
 
@@ -183,11 +186,22 @@ class PolicyService:
         self._problems.pop("purposes", None)
         self._purposes = MappingProxyType(purposes)
 
+    def _read_schema(self) -> Mapping[str, Any]:
+        """The newest readable schema of attributes, else the one in force."""
+        try:
+            schema = attributes_schema(self._directory)
+        except ValueError as error:
+            self._note("schema", [Problem("input.schema.json", 1, 1, "schema", str(error))])
+            return self._policies.attributes_schema
+        self._problems.pop("schema", None)
+        return schema
+
 
 def _stamp(directory: Path) -> Stamp:
     """Names, sizes and times of all files that can change a decision."""
     found: list[tuple[str, int, int]] = []
     for folder in (
+        directory,
         directory / "global",
         directory / "platform",
         *(directory / "domains").glob("*/"),

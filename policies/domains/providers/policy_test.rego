@@ -1,0 +1,43 @@
+package domains.providers_test
+
+import data.domains.providers
+import rego.v1
+
+subject(groups) := {"id": "x", "kind": "user", "groups": groups, "attributes": {"regions": ["EU"]}}
+
+column(name, tags) := {"name": name, "field_id": 1, "type": "varchar", "required": false, "tags": tags}
+
+question(groups, purpose, tags, columns) := {
+	"schema": 1, "channel": "gateway", "purpose": purpose,
+	"subject": subject(groups),
+	"time": {"date": "2026-11-20", "hour": 10, "weekday": 5},
+	"table": {"fqn": "lake.providers.t", "kind": "table", "domain": "providers", "tags": tags, "columns": columns},
+	"grants": [],
+}
+
+test_access_is_denied_without_group if {
+	decision := providers.decision with input as question([], "unspecified", [], [])
+	decision.grants == set()
+}
+
+test_analysts_get_their_standing_grant if {
+	decision := providers.decision with input as question(["analysts"], "unspecified", [], [])
+	decision.grants == {"standing:analysts"}
+}
+
+test_the_team_is_not_masked if {
+	decision := providers.decision with input as question(["providers-team"], "unspecified", [], [column("member_id", ["pii.id"])])
+	decision.grants == {"standing:team"}
+	decision.masks == {}
+}
+
+test_confidential_tables_are_denied_to_analysts if {
+	decision := providers.decision with input as question(["analysts"], "unspecified", ["confidential"], [])
+	decision.grants == set()
+}
+
+test_terms_stay_with_the_team if {
+	columns := [column("terms", ["commercial"]), column("base_rate", ["commercial"])]
+	decision := providers.decision with input as question(["analysts"], "unspecified", ["confidential"], columns)
+	object.keys(decision.masks) == {"terms"}
+}
