@@ -77,7 +77,7 @@ def _read_private(path: Path) -> bytes:
 def _under_key(content: bytes, key: str, path: Path) -> bytes:
     try:
         document = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         # The parser's own message would quote the file.
         raise SecretError(f"{path} is not JSON") from None
     if not isinstance(document, dict):

@@ -16,7 +16,8 @@ def check(specs: Iterable[DomainSpec], all_specs: Iterable[DomainSpec]) -> dict[
 
     A name held twice closes every holder: to prefer one would let a new file take over a name
     that grants, policies or tokens already use. ``all_specs`` adds the files already closed:
-    a token domain they define is known, and one that cannot be read may define any.
+    while there is one, it may be where a token domain was defined, so none is called unknown.
+    A column bound to an undefined one stays bound: its token cannot be made, it never shows.
     """
     found: defaultdict[str, list[Problem]] = defaultdict(list)
     valid = tuple(specs)
@@ -58,7 +59,7 @@ def _mismatches(specs: tuple[DomainSpec, ...]) -> Iterable[tuple[str, Problem]]:
 def _unknown_token_domains(
     specs: tuple[DomainSpec, ...], all_specs: tuple[DomainSpec, ...]
 ) -> Iterable[tuple[str, Problem]]:
-    if any(spec.domain is None for spec in all_specs):
+    if any(spec.problems for spec in all_specs):
         return
     defined = sorted(t.name for s in all_specs if s.domain for t in s.domain.token_domains)
     for spec in specs:

@@ -97,8 +97,7 @@ class _Builder:
     def _node(self, event: yaml.Event, depth: int) -> Node:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _YamlError(event, "alias", "anchors and aliases are refused: write it out")
-        tag = getattr(event, "tag", None)
-        if tag not in {None, "!"}:
+        if getattr(event, "tag", None) is not None:
             raise _YamlError(event, "alias", "tags are refused")
         if depth > _MAX_DEPTH:
             raise _YamlError(event, "syntax", f"nested deeper than {_MAX_DEPTH}")
