@@ -24,8 +24,10 @@ _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _UNITS = frozenset(["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"])
 _FIELDS = _UNITS | frozenset(
-    ["QUARTER", "WEEK", "DAY_OF_MONTH", "DAY_OF_WEEK", "DOW", "DAY_OF_YEAR", "DOY"]
-    + ["YEAR_OF_WEEK", "YOW", "TIMEZONE_HOUR", "TIMEZONE_MINUTE"]
+    """
+    QUARTER WEEK DAY_OF_MONTH DAY_OF_WEEK DOW DAY_OF_YEAR DOY YEAR_OF_WEEK YOW TIMEZONE_HOUR
+    TIMEZONE_MINUTE
+    """.split()  # noqa: SIM905 - a word list reads better as words
 )
 
 
@@ -232,29 +234,37 @@ RULES: Mapping[type, Mapping[str, Check]] = {
 }
 
 
+_AROUND = (exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)
+
+
 def check_tree(tree: exp.Expression) -> None:
     """Raise NOT_SUPPORTED at the first node, argument, value or function not listed."""
     stack: list[exp.Expression] = [tree]
     while stack:
         node = stack.pop()
-        rules = RULES.get(type(node))
-        if rules is None or node.comments:
-            _refuse(node, f"the expression {node.key.upper()}")
-        for key, value in node.args.items():
-            if value is None or value == []:
-                continue
-            check = rules.get(key)
-            if check is None or not check(value):
-                _refuse(node, f"this form of {node.key.upper()}")
+        _check_node(node)
+        for value in node.args.values():
             if isinstance(value, exp.Expression):
                 stack.append(value)
             elif type(value) is list:
                 stack.extend(value)
-        if isinstance(node, exp.Anonymous):
-            _check_call(node)
-        elif isinstance(node, exp.Literal) and not node.args["is_string"]:
-            if _NUMBER.fullmatch(node.this) is None:
-                _refuse(node, "this number")
+
+
+def _check_node(node: exp.Expression) -> None:
+    rules = RULES.get(type(node))
+    if rules is None or node.comments:
+        _refuse(node, f"the expression {node.key.upper()}")
+    for key, value in node.args.items():
+        if value is None or value == []:
+            continue
+        check = rules.get(key)
+        if check is None or not check(value):
+            _refuse(node, f"this form of {node.key.upper()}")
+    if isinstance(node, exp.Anonymous):
+        _check_call(node)
+    number = isinstance(node, exp.Literal) and not node.args["is_string"]
+    if number and _NUMBER.fullmatch(node.this) is None:
+        _refuse(node, "this number")
 
 
 def _check_call(node: exp.Anonymous) -> None:
@@ -272,7 +282,7 @@ def _check_call(node: exp.Anonymous) -> None:
 
 def _check_kind(node: exp.Anonymous, function: Function) -> None:
     place: exp.Expression = node
-    while isinstance(place.parent, (exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)):
+    while isinstance(place.parent, _AROUND):
         place = place.parent
     windowed = isinstance(place.parent, exp.Window) and place.arg_key == "this"
     name = function.name
@@ -288,7 +298,9 @@ def _check_kind(node: exp.Anonymous, function: Function) -> None:
         _refuse(node, f"{name}(*)", "name the columns")
 
 
-def _refuse(node: exp.Expression, what: str, advice: str = "rewrite the query without it") -> NoReturn:
+def _refuse(
+    node: exp.Expression, what: str, advice: str = "rewrite the query without it"
+) -> NoReturn:
     _fail(node, "NOT_SUPPORTED", f"{what} is not supported: {advice}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn, cast
+from typing import cast
 
 from sqlglot import exp
 
@@ -13,7 +13,8 @@ from gateway.errors import MeshgateError
 from gateway.sql.functions import FUNCTIONS
 from gateway.sql.model import Scan
 from gateway.sql.scopes import Field, Found, Origin, Scope, compare_key
-from gateway.sql.trees import FreshNames
+from gateway.sql.sessionfns import CALLED_NAMES, SESSION_NAMES
+from gateway.sql.trees import FreshNames, copy_tree
 
 QUERIES = (exp.Select, exp.SetOperation, exp.Values, exp.Subquery)
 _Frames = tuple[frozenset[str], ...]
@@ -62,7 +63,7 @@ class Binder:
         """Bind every column below ``root`` in text order; ``label`` is the place of use."""
         stack: list[tuple[exp.Expression, _Frames, str | None]] = [(root, (), label)]
         while stack:
-            node, frames, label = stack.pop()  # noqa: PLW2901 - windows have their own label
+            node, frames, label = stack.pop()
             if isinstance(node, exp.Column):
                 self._column(node, scope, frames, label)
             elif isinstance(node, QUERIES):
@@ -74,7 +75,9 @@ class Binder:
                 stack.append((node.this, frames, label))
             else:
                 self._call(node)
-                for child in cast("list[exp.Expression]", list(node.iter_expressions(reverse=True))):
+                for child in cast(
+                    "list[exp.Expression]", list(node.iter_expressions(reverse=True))
+                ):
                     inner = isinstance(node, exp.Window) and child.arg_key != "this"
                     stack.append((child, frames, "window" if inner and label else label))
 
@@ -105,11 +108,20 @@ class Binder:
         function = FUNCTIONS.get(name)
         if function is not None and function.kind == "aggregate" and not _windowed(node):
             self.state.aggregates += 1
+        if name in SESSION_NAMES:
+            self._session_value(node, name)
+
+    def _session_value(self, node: exp.Anonymous, name: str) -> None:
         value = self.state.session.get(name)
-        if value is not None and not (node.expressions and not node.meta.get("keyword")):
-            fresh = value.copy()
-            fresh.meta["at"] = node.meta.get("at", (1, 1))
-            node.replace(fresh)
+        keyword = node.meta.get("keyword", False)
+        if value is None or keyword == (name in CALLED_NAMES):
+            raise located(node, "NOT_SUPPORTED", f"{name} has no value in this session")
+        if node.expressions:
+            advice = "leave the precision out" if keyword else "call it without arguments"
+            raise located(node, "NOT_SUPPORTED", f"{name}(…) is not supported: {advice}")
+        fresh = copy_tree(value)
+        fresh.meta["at"] = node.meta.get("at", (1, 1))
+        node.replace(fresh)
 
     def _column(
         self, node: exp.Column, scope: Scope | None, frames: _Frames, label: str | None
@@ -145,10 +157,6 @@ class Binder:
                 break
             passed.append(scope)
             scope = scope.parent
-        self._missing(node, names)
-
-    @staticmethod
-    def _missing(node: exp.Column, names: list[str]) -> NoReturn:
         name = ".".join(names).lower()
         raise located(node, "COLUMN_NOT_FOUND", f"Column '{name}' cannot be resolved")
 
@@ -227,4 +235,3 @@ def located(node: exp.Expression, name: str, message: str) -> MeshgateError:
         return MeshgateError(name, message)
     line, column = at
     return MeshgateError(name, f"line {line}:{column}: {message}", line=line, column=column)
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, ClassVar
 
 from sqlglot import exp
 
@@ -12,16 +13,30 @@ from gateway.sql.typenames import data_type
 from gateway.sql.windows import WindowGrammar
 
 _KEYWORD_VALUES = frozenset(
-    "CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP LOCALTIME LOCALTIMESTAMP".split()
+    ["CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP"]
 )
-_KEYWORD_NAMES = frozenset("CURRENT_USER CURRENT_CATALOG CURRENT_SCHEMA".split())
-_UNITS = frozenset("YEAR MONTH DAY HOUR MINUTE SECOND".split())
+_KEYWORD_NAMES = frozenset(["CURRENT_USER", "CURRENT_CATALOG", "CURRENT_SCHEMA"])
+_UNITS = frozenset(["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"])
 _FIELDS = _UNITS | frozenset(
-    "QUARTER WEEK DAY_OF_MONTH DAY_OF_WEEK DOW DAY_OF_YEAR DOY YEAR_OF_WEEK YOW "
-    "TIMEZONE_HOUR TIMEZONE_MINUTE".split()
+    """
+    QUARTER WEEK DAY_OF_MONTH DAY_OF_WEEK DOW DAY_OF_YEAR DOY YEAR_OF_WEEK YOW TIMEZONE_HOUR
+    TIMEZONE_MINUTE
+    """.split()  # noqa: SIM905 - a word list reads better as words
 )
-_JSON = frozenset("JSON_ARRAY JSON_EXISTS JSON_OBJECT JSON_QUERY JSON_TABLE JSON_VALUE".split())
+_JSON = frozenset(
+    ["JSON_ARRAY", "JSON_EXISTS", "JSON_OBJECT", "JSON_QUERY", "JSON_TABLE", "JSON_VALUE"]
+)
 _FORMS = frozenset({"NFD", "NFC", "NFKD", "NFKC"})
+_LITERAL_TYPES = {
+    **{
+        word: word
+        for word in """
+        bigint boolean char date decimal double integer json real smallint time timestamp tinyint
+        uuid varchar varbinary
+        """.split()  # noqa: SIM905 - a word list reads better as words
+    },
+    "int": "integer",
+}
 
 
 class CallGrammar(WindowGrammar):
@@ -29,7 +44,7 @@ class CallGrammar(WindowGrammar):
 
     def word_operand(self, token: Token) -> exp.Expression:
         """Read the operand a word begins."""
-        special = _SPECIAL.get(token.key)
+        special = self._SPECIAL.get(token.key)
         if special is not None:
             node = special(self)
             if node is not None:
@@ -290,38 +305,27 @@ class CallGrammar(WindowGrammar):
     def _listagg(self) -> exp.Expression:
         return self.call(self.token)
 
-
-_Reader = Callable[[CallGrammar], exp.Expression | None]
-
-_SPECIAL: dict[str, _Reader] = {
-    "TRUE": CallGrammar._boolean,
-    "FALSE": CallGrammar._boolean,
-    "NULL": CallGrammar._null,
-    "CASE": CallGrammar._case,
-    "IF": CallGrammar._if,
-    "COALESCE": CallGrammar._coalesce,
-    "NULLIF": CallGrammar._nullif,
-    "CAST": CallGrammar._cast,
-    "TRY_CAST": CallGrammar._cast,
-    "EXTRACT": CallGrammar._extract,
-    "INTERVAL": CallGrammar._interval,
-    "ARRAY": CallGrammar._array,
-    "ROW": CallGrammar._row,
-    "EXISTS": CallGrammar._exists,
-    "SUBSTRING": CallGrammar._substring,
-    "POSITION": CallGrammar._position,
-    "TRIM": CallGrammar._trim,
-    "NORMALIZE": CallGrammar._normalize,
-    "GROUPING": CallGrammar._grouping,
-    "LISTAGG": CallGrammar._listagg,
-    "DOUBLE": CallGrammar._double,
-    **dict.fromkeys(_KEYWORD_VALUES | _KEYWORD_NAMES, CallGrammar._keyword_value),
-}
-_LITERAL_TYPES = {
-    **{
-        word: word
-        for word in "bigint boolean char date decimal double integer json real smallint time "
-        "timestamp tinyint uuid varchar varbinary".split()
-    },
-    "int": "integer",
-}
+    _SPECIAL: ClassVar[dict[str, Callable[[Any], exp.Expression | None]]] = {
+        "TRUE": _boolean,
+        "FALSE": _boolean,
+        "NULL": _null,
+        "CASE": _case,
+        "IF": _if,
+        "COALESCE": _coalesce,
+        "NULLIF": _nullif,
+        "CAST": _cast,
+        "TRY_CAST": _cast,
+        "EXTRACT": _extract,
+        "INTERVAL": _interval,
+        "ARRAY": _array,
+        "ROW": _row,
+        "EXISTS": _exists,
+        "SUBSTRING": _substring,
+        "POSITION": _position,
+        "TRIM": _trim,
+        "NORMALIZE": _normalize,
+        "GROUPING": _grouping,
+        "LISTAGG": _listagg,
+        "DOUBLE": _double,
+        **dict.fromkeys(_KEYWORD_VALUES | _KEYWORD_NAMES, _keyword_value),
+    }

@@ -19,7 +19,7 @@ RESERVED = frozenset(
     JSON_EXISTS JSON_OBJECT JSON_QUERY JSON_TABLE JSON_VALUE LEFT LIKE LISTAGG LOCALTIME
     LOCALTIMESTAMP NATURAL NORMALIZE NOT NULL ON OR ORDER OUTER PREPARE RECURSIVE RIGHT ROLLUP
     SELECT SKIP TABLE THEN TRIM TRUE UESCAPE UNION UNNEST USING VALUES WHEN WHERE WITH
-    """.split()
+    """.split()  # noqa: SIM905 - a word list reads better as words
 )
 
 T = TypeVar("T")
@@ -87,7 +87,8 @@ class Cursor:
         token = self.take()
         if token.key is QUOTED:
             if not token.value:
-                raise self.error("SYNTAX_ERROR", "Zero-length delimited identifier not allowed", token)
+                message = "Zero-length delimited identifier not allowed"
+                raise self.error("SYNTAX_ERROR", message, token)
             return exp.Identifier(this=token.value, quoted=True)
         return exp.Identifier(this=token.text, quoted=False)
 
@@ -110,9 +111,13 @@ class Cursor:
 
     def fail(self, *expected: str) -> NoReturn:
         """Raise SYNTAX_ERROR about the next token in Trino's words."""
+        raise self.mismatch(*expected)
+
+    def mismatch(self, *expected: str) -> MeshgateError:
+        """Build SYNTAX_ERROR about the next token in Trino's words."""
         wanted = ", ".join(expected)
         text = self.token.text
-        raise self.error("SYNTAX_ERROR", f"mismatched input '{text}'. Expecting: {wanted}")
+        return self.error("SYNTAX_ERROR", f"mismatched input '{text}'. Expecting: {wanted}")
 
     def unsupported(self, what: str, advice: str, token: Token | None = None) -> MeshgateError:
         """Build NOT_SUPPORTED for Trino syntax that is not governed here."""

@@ -31,6 +31,7 @@ _QUANTIFIED: dict[str, type[exp.Expression]] = {"ALL": exp.All, "ANY": exp.Any, 
 QUERY_START = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
 QUERY_TAIL = frozenset({"UNION", "INTERSECT", "EXCEPT", "ORDER"})
 _MAX_PARTS = 4
+_MAX_BIGINT = 2**63 - 1
 
 
 class ExpressionGrammar(CallGrammar):
@@ -136,7 +137,9 @@ class ExpressionGrammar(CallGrammar):
     def _unary(self) -> exp.Expression:
         start = self.token
         if self.accept("-"):
-            return self.place(exp.Neg(this=self._unary()), start)
+            least = self.key is NUMBER and self.token.text.lstrip("0") == str(_MAX_BIGINT + 1)
+            inner = self._number(self.take()) if least else self._unary()
+            return self.place(exp.Neg(this=inner), start)
         if self.accept("+"):
             if self.key is not NUMBER:
                 raise self.unsupported("unary plus", "leave it out", start)
@@ -146,7 +149,10 @@ class ExpressionGrammar(CallGrammar):
             self.expect("AT", "TIME", "ZONE")
             if self.key != "INTERVAL" and self.key is not STRING:
                 self.fail("<string>", "INTERVAL")
-            node = self.place(exp.AtTimeZone(this=node, zone=self.primary()), start)
+            zone = self.primary()
+            if not isinstance(zone, (exp.Literal, exp.Interval)):
+                raise self.unsupported("this time zone", "write it as text", start)
+            node = self.place(exp.AtTimeZone(this=node, zone=zone), start)
         return node
 
     def primary(self) -> exp.Expression:
@@ -167,8 +173,9 @@ class ExpressionGrammar(CallGrammar):
     def _operand(self, token: Token) -> exp.Expression:
         key = token.key
         if key is NUMBER:
-            self.take()
-            return self.place(exp.Literal(this=token.text, is_string=False), token)
+            if token.text.isdigit() and _exceeds_bigint(token.text):
+                raise self.error("SYNTAX_ERROR", f"Invalid numeric literal: {token.text}", token)
+            return self._number(self.take())
         if key is STRING:
             self.take()
             return self.place(exp.Literal(this=token.value, is_string=True), token)
@@ -183,6 +190,9 @@ class ExpressionGrammar(CallGrammar):
             node.meta["index"] = self.parameters - 1
             return node
         return self.word_operand(token)
+
+    def _number(self, token: Token) -> exp.Expression:
+        return self.place(exp.Literal(this=token.text, is_string=False), token)
 
     def _hex(self, token: Token) -> exp.Expression:
         digits = token.value
@@ -238,6 +248,13 @@ class ExpressionGrammar(CallGrammar):
         query = self.query()
         self.expect(")")
         return self.place(exp.Subquery(this=query), start)
+
+
+def _exceeds_bigint(digits: str) -> bool:
+    """Compare without converting thousands of digits."""
+    digits = digits.lstrip("0")
+    limit = str(_MAX_BIGINT)
+    return len(digits) > len(limit) or (len(digits) == len(limit) and digits > limit)
 
 
 def _dereference(node: exp.Expression, name: exp.Identifier) -> exp.Expression:

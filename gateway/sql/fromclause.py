@@ -98,7 +98,7 @@ class FromBinder(Binder):
             self._note(both, "join")
             merged.append(both)
             gone += [one, other]
-            name.set("quoted", True)
+            name.args["quoted"] = True
         rest = [f for f in scope.fields if not any(f is lost for lost in gone)]
         return Scope([*merged, *rest], scope.relations, scope.parent)
 
@@ -147,18 +147,24 @@ class FromBinder(Binder):
         alias = written.this if written else exp.Identifier(this=node.this.this, quoted=True)
         qualifier = (fold(alias.this),) if written else tuple(fold(part) for part in ref.parts)
         visible = {column.name for column in decision.readable}
-        names = [column.name for column in table.columns if column.name in visible]
-        hides = len(names) < len(table.columns)
+        columns = [column for column in table.columns if column.name in visible]
+        hides = len(columns) < len(table.columns)
         relation = Relation(alias, qualifier, ("scan", index), node, hides=hides)
         node.meta["scan"] = index
         self.state.scans[index] = Scan(index, ref, table, decision, alias.this, ())
         self.state.used[index] = set()
-        shown = _renamed(node, list(names))
+        shown = iter(_renamed(node, [column.name for column in columns if not column.hidden]))
         if written:
             written.set("columns", [])
         fields = [
-            Field(name, key, relation, sources=frozenset({(table.name, key)}))
-            for name, key in zip(shown, names, strict=True)
+            Field(
+                column.name if column.hidden else next(shown),
+                column.name,
+                relation,
+                sources=frozenset({(table.name, column.name)}),
+                starred=not column.hidden,
+            )
+            for column in columns
         ]
         return Scope(fields, [relation])
 
@@ -234,4 +240,3 @@ def _renamed(node: exp.Expression, names: list[str | None]) -> list[str | None]:
         )
         raise located(node, "MISMATCHED_COLUMN_ALIASES", message)
     return [column.this for column in columns]
-

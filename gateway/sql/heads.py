@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from gateway.sql.cursor import Cursor
 from gateway.sql.lex import NUMBER, STRING, Token
 from gateway.sql.model import Kind
 
 _WRITES = frozenset(
-    ["ALTER", "ANALYZE", "COMMENT", "CREATE", "DELETE", "DROP", "INSERT", "MERGE", "REFRESH"]
-    + ["TRUNCATE", "UPDATE"]
+    """
+    ALTER ANALYZE COMMENT CREATE DELETE DROP INSERT MERGE REFRESH TRUNCATE UPDATE
+    """.split()  # noqa: SIM905 - a word list reads better as words
 )
 _RIGHTS = frozenset({"DENY", "GRANT", "REVOKE"})
 _LEVELS = ("SERIALIZABLE", "REPEATABLE READ", "READ COMMITTED", "READ UNCOMMITTED")
@@ -37,7 +38,7 @@ class HeadGrammar(Cursor):
 
     def head(self) -> Head:
         """Read the head at the beginning; refuses writes and everything unknown."""
-        reader = _READERS.get(self.key)
+        reader = self._READERS.get(self.key)
         if reader is None:
             self._refuse()
         self.take()
@@ -58,7 +59,8 @@ class HeadGrammar(Cursor):
             raise self.unsupported(f"{token.key} …", advice)
         if token.key in _RIGHTS:
             raise self.unsupported(f"{token.key} …", "rights are granted by the domain's policy")
-        self.fail(*_EXPECTED)
+        heads = {*self._READERS, "SELECT", "TABLE", "VALUES", "WITH"}
+        self.fail(*(f"'{head}'" for head in sorted(heads)))
 
     def _use(self) -> Head:
         first = self._name()
@@ -80,7 +82,7 @@ class HeadGrammar(Cursor):
             return self._role()
         if self.key == "PATH":
             raise self.unsupported("SET PATH", "functions are built in")
-        self.fail("SESSION", "TIME", "ROLE")
+        raise self.mismatch("SESSION", "TIME", "ROLE")
 
     def _reset(self) -> Head:
         self.expect("SESSION")
@@ -159,11 +161,11 @@ class HeadGrammar(Cursor):
 
     def _show(self) -> Head:
         word = self.take()
-        reader = _SHOWS.get(word.key)
+        reader = self._SHOWS.get(word.key)
         if reader is None:
             if word.is_word:
                 raise self.unsupported(f"SHOW {word.key}", "query information_schema", word)
-            self.fail(*(f"'{name}'" for name in _SHOWS))
+            self.fail(*(f"'{name}'" for name in self._SHOWS))
         return reader(self)
 
     def _show_catalogs(self) -> Head:
@@ -221,7 +223,7 @@ class HeadGrammar(Cursor):
         for level in _LEVELS:
             if self.accept(*level.split()):
                 return level
-        self.fail(*_LEVELS)
+        raise self.mismatch(*_LEVELS)
 
     def _commit(self) -> Head:
         self.accept("WORK")
@@ -309,31 +311,28 @@ class HeadGrammar(Cursor):
             raise self.error("SYNTAX_ERROR", f"Too many dots in name: {'.'.join(parts)}", token)
         return tuple(parts)
 
-
-_Reader = Callable[[HeadGrammar], Head]
-_READERS: dict[str, _Reader] = {
-    "USE": HeadGrammar._use,
-    "SET": HeadGrammar._set,
-    "RESET": HeadGrammar._reset,
-    "PREPARE": HeadGrammar._prepare,
-    "EXECUTE": HeadGrammar._execute,
-    "DEALLOCATE": HeadGrammar._deallocate,
-    "DESCRIBE": HeadGrammar._describe,
-    "DESC": HeadGrammar._describe,
-    "SHOW": HeadGrammar._show,
-    "START": HeadGrammar._start,
-    "COMMIT": HeadGrammar._commit,
-    "ROLLBACK": HeadGrammar._rollback,
-    "EXPLAIN": HeadGrammar._explain,
-    "CALL": HeadGrammar._call,
-}
-_SHOWS: dict[str, _Reader] = {
-    "CATALOGS": HeadGrammar._show_catalogs,
-    "SCHEMAS": HeadGrammar._show_schemas,
-    "TABLES": HeadGrammar._show_tables,
-    "COLUMNS": HeadGrammar._show_columns,
-    "FUNCTIONS": HeadGrammar._show_functions,
-    "SESSION": HeadGrammar._show_session,
-    "CREATE": HeadGrammar._show_create,
-}
-_EXPECTED = tuple(f"'{head}'" for head in sorted({*_READERS, "SELECT", "TABLE", "VALUES", "WITH"}))
+    _READERS: ClassVar[dict[str, Callable[[Any], Head]]] = {
+        "USE": _use,
+        "SET": _set,
+        "RESET": _reset,
+        "PREPARE": _prepare,
+        "EXECUTE": _execute,
+        "DEALLOCATE": _deallocate,
+        "DESCRIBE": _describe,
+        "DESC": _describe,
+        "SHOW": _show,
+        "START": _start,
+        "COMMIT": _commit,
+        "ROLLBACK": _rollback,
+        "EXPLAIN": _explain,
+        "CALL": _call,
+    }
+    _SHOWS: ClassVar[dict[str, Callable[[Any], Head]]] = {
+        "CATALOGS": _show_catalogs,
+        "SCHEMAS": _show_schemas,
+        "TABLES": _show_tables,
+        "COLUMNS": _show_columns,
+        "FUNCTIONS": _show_functions,
+        "SESSION": _show_session,
+        "CREATE": _show_create,
+    }

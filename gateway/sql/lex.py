@@ -112,10 +112,12 @@ def _refuse(text: str, at: int) -> NoReturn:
     if char.isdigit() and char.isascii():
         _refuse_number(text, at)
     if not char.isascii():
-        _fail(text, at, f"mismatched input '{char}': write names with such letters in double quotes")
+        _fail(text, at, f"mismatched input '{char}': write such letters in double quotes")
     if char == "&" and text[at - 1 : at] in {"U", "u"}:
         raise _unread(text, at - 1, "U&'…' text", "write the characters themselves")
-    if text.startswith(";", at):
+    if char == ":":
+        raise _unread(text, at, "':'", "of JSON, use json_extract, json_parse and json_format")
+    if char == ";":
         _fail(text, at, "mismatched input ';'. Expecting: <EOF> (send one statement at a time)")
     _fail(text, at, f"mismatched input '{char}'")
 

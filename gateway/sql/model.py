@@ -5,7 +5,8 @@ text -> ``Statement`` (parse) -> ``ResolvedQuery`` (resolve) -> ``GovernedQuery`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copyreg
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -19,6 +20,18 @@ from gateway.names import TableName
 from gateway.policy.model import Decision, TableDecision
 
 Engine = Literal["duckdb", "trino"]
+
+
+def _proxy(values: dict[str, str]) -> Mapping[str, str]:
+    return MappingProxyType(values)
+
+
+def _reduce(proxy: Mapping[str, str]) -> tuple[Callable[..., Mapping[str, str]], tuple[object]]:
+    """Pickle a read-only mapping: stages of heavy statements travel between processes."""
+    return _proxy, (dict(proxy),)
+
+
+copyreg.pickle(MappingProxyType, _reduce)  # type: ignore[arg-type]
 
 
 class Kind(StrEnum):
@@ -69,7 +82,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class TableRef:
-    """One table as written: completed with the defaults, folded. ``parts`` keeps what was written."""
+    """One table: ``name`` completed with the defaults and folded, ``parts`` as written."""
 
     name: TableName
     parts: tuple[str, ...]
@@ -99,6 +112,8 @@ class Statement:
     arguments: tuple[exp.Expression, ...] = ()
     heavy: bool = False
     """So large that every further stage runs apart, with capped CPU and memory."""
+    session_names: frozenset[str] = frozenset()
+    """The session functions the tree calls: their values belong into a cache's key."""
 
 
 @dataclass(frozen=True, slots=True)

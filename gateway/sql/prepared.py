@@ -11,7 +11,8 @@ from gateway.errors import MeshgateError
 from gateway.sql.allow import check_tree
 from gateway.sql.binder import located
 from gateway.sql.model import Defaults, Statement
-from gateway.sql.parse import parse
+from gateway.sql.parse import digest, parse
+from gateway.sql.printer import Printer
 from gateway.sql.statement import refuse_unpreparable
 from gateway.sql.trees import copy_tree
 
@@ -48,7 +49,21 @@ def bind(statement: Statement, arguments: Sequence[exp.Expression]) -> Statement
     for node in list(tree.find_all(exp.Placeholder)):
         _replace(node, arguments[node.meta["index"]])
     check_tree(tree)
-    return replace(statement, tree=tree, parameters=0)
+    printer = Printer()
+    spelled = "\0".join([statement.digest, *(printer.print(one) for one in arguments)])
+    return replace(statement, digest=digest(spelled), tree=tree, parameters=0)
+
+
+def bind_nulls(statement: Statement) -> Statement:
+    """Put NULL in the place of every ``?`` (0 for a count): what DESCRIBE needs."""
+    if statement.tree is None or not statement.parameters:
+        return statement
+    tree = copy_tree(statement.tree)
+    for node in list(tree.find_all(exp.Placeholder)):
+        count = isinstance(node.parent, (exp.Limit, exp.Offset))
+        node.replace(exp.Literal(this="0", is_string=False) if count else exp.Null())
+    spelled = f"{statement.digest}\0describe"
+    return replace(statement, digest=digest(spelled), tree=tree, parameters=0)
 
 
 def check_constant(argument: exp.Expression) -> None:

@@ -95,6 +95,8 @@ class ExpressionPrinter:
         if node.meta.get("keyword"):
             arguments = f"({self.join(node.expressions)})" if node.expressions else ""
             return node.this.upper() + arguments
+        if node.this.lower() == "normalize" and len(node.expressions) > 1:
+            return f"NORMALIZE({self.print(node.expressions[0])}, {node.expressions[1].this})"
         return f"{self.function(node.this)}({self.join(node.expressions)})"
 
     def cast(self, node: exp.Expression) -> str:

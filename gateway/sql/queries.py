@@ -90,7 +90,7 @@ class QueryGrammar(RelationGrammar):
             query = self.query()
             self.expect(")")
             return self.place(exp.Subquery(this=query), token)
-        self.fail("'('", "SELECT", "TABLE", "VALUES", "WITH")
+        raise self.mismatch("'('", "SELECT", "TABLE", "VALUES", "WITH")
 
     def _modifiers(self, query: exp.Expression) -> exp.Expression:
         if self.key == "ORDER":
@@ -113,7 +113,7 @@ class QueryGrammar(RelationGrammar):
             return self.place(exp.Literal(this=self.take().text, is_string=False), token)
         if token.key == "?":
             return self.primary()
-        self.fail("<integer>", "'?'")
+        raise self.mismatch("<integer>", "'?'")
 
     def _fetch(self) -> exp.Limit:
         if not self.accept("FIRST"):
@@ -204,7 +204,7 @@ class QueryGrammar(RelationGrammar):
         return exp.Group(**group)
 
     def _grouping_element(self) -> tuple[str, list[exp.Expression]]:
-        if self.key == "ROLLUP" or self.key == "CUBE":
+        if self.key in {"ROLLUP", "CUBE"}:
             kind = self.take().key
             items = self._grouping_set()
             node = exp.Rollup if kind == "ROLLUP" else exp.Cube

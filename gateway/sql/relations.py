@@ -167,6 +167,4 @@ class RelationGrammar(ExpressionGrammar):
             return after not in {"FIRST", "NEXT"}
         if key == "WINDOW":
             return not (self.at_identifier(1) and self.peek(2) == "AS")
-        if key in {"TABLESAMPLE", "MATCH_RECOGNIZE", "PIVOT", "UNPIVOT", "QUALIFY"}:
-            return False
-        return True
+        return key not in {"TABLESAMPLE", "MATCH_RECOGNIZE", "PIVOT", "UNPIVOT", "QUALIFY"}

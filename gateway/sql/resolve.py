@@ -115,7 +115,7 @@ class QueryBinder(FromBinder):
             if alias.args.get("columns"):
                 outs = _rename(cte, outs)
             _name_columns(alias, outs)
-            alias.this.set("quoted", True)
+            alias.this.args["quoted"] = True
             inner[fold(alias.this.this)] = (alias.this.this, outs)
         return inner
 
@@ -160,10 +160,10 @@ class QueryBinder(FromBinder):
         self._order(node, Scope(_output_fields(outs), [], scope, same_query=True), outs, env)
         return outs
 
-    def _outputs(
-        self, node: exp.Select, scope: Scope, env: Env, label: str | None
-    ) -> list[Out]:
+    def _outputs(self, node: exp.Select, scope: Scope, env: Env, label: str | None) -> list[Out]:
         """Bind the SELECT list; stars become the visible columns they stand for."""
+        if isinstance(node.parent, exp.Exists):
+            _drop_stars(node, scope)
         stars: dict[int, list[exp.Expression]] = {}
         outs: list[Out] = []
         for index, item in enumerate(list(node.expressions)):
@@ -185,15 +185,13 @@ class QueryBinder(FromBinder):
             self.state.sink |= one.sources
         return _named(reference(star, one, None), one.name)
 
-    def _item(
-        self, item: exp.Expression, scope: Scope, env: Env, label: str | None
-    ) -> Out:
+    def _item(self, item: exp.Expression, scope: Scope, env: Env, label: str | None) -> Out:
         name = heading(item)
         if isinstance(item, exp.Alias):
-            item.args["alias"].set("quoted", True)
+            item.args["alias"].args["quoted"] = True
             out = self._traced(item.this, scope, env, label)
         else:
-            place, index = cast("exp.Select", item.parent), item.index
+            place, index = cast("exp.Select", item.parent), cast("int", item.index)
             out = self._traced(item, scope, env, label)
             bound = place.expressions[index]
             wanted = _named(bound, name)
@@ -211,18 +209,16 @@ class QueryBinder(FromBinder):
         self.state.last = None
         self.bind(item, scope, env, label)
         sources = frozenset(self.state.sink)
+        last = self.state.last
         if outer is not None:
             outer |= sources
         self.state.sink = outer
         if self.state.aggregates > before:
             return Out(None, "aggregate", sources)
-        last = self.state.last
-        kind = last.kind if plain and isinstance(last, Field) else "derived"
+        kind = last.kind if plain and last is not None else "derived"
         return Out(None, kind, sources)
 
-    def _untraced(
-        self, node: exp.Expression, scope: Scope | None, env: Env, label: str
-    ) -> None:
+    def _untraced(self, node: exp.Expression, scope: Scope | None, env: Env, label: str) -> None:
         outer, self.state.sink = self.state.sink, None
         self.bind(node, scope, env, label)
         self.state.sink = outer
@@ -258,15 +254,23 @@ class QueryBinder(FromBinder):
         return True
 
 
+def _drop_stars(node: exp.Select, scope: Scope) -> None:
+    """``EXISTS (SELECT * …)`` asks for rows alone: read no column for it."""
+    plain = not any(node.args.get(key) for key in ("distinct", "group", "having", "order"))
+    if plain and all(star_fields(item, scope) is not None for item in node.expressions):
+        node.set("expressions", [exp.Literal(this="1", is_string=False)])
+
+
 def star_fields(item: exp.Expression, scope: Scope) -> list[Field] | None:
     """Columns that ``*`` or ``t.*`` stands for; None for any other item."""
     if isinstance(item, exp.Star):
-        if not scope.fields:
+        fields = [one for one in scope.fields if one.starred]
+        if not fields:
             message = "SELECT * not allowed in queries without FROM clause"
             if scope.relations:
                 message = "SELECT * not allowed from relation that has no columns"
             raise located(item, "COLUMN_NOT_FOUND", message)
-        return scope.fields
+        return fields
     if not isinstance(item, exp.Column) or not isinstance(item.this, exp.Star):
         return None
     names = tuple(fold(part.this) for part in item.parts[:-1])
@@ -274,7 +278,7 @@ def star_fields(item: exp.Expression, scope: Scope) -> list[Field] | None:
     if len(relations) != 1:
         message = f"Unable to resolve reference {'.'.join(names)}"
         raise located(item, "INVALID_COLUMN_REFERENCE", message)
-    fields = [one for one in scope.fields if one.relation is relations[0]]
+    fields = [one for one in scope.fields if one.relation is relations[0] and one.starred]
     if not fields:
         message = "SELECT * not allowed from relation that has no columns"
         raise located(item, "COLUMN_NOT_FOUND", message)
@@ -288,7 +292,7 @@ def heading(item: exp.Expression) -> str | None:
     if isinstance(item, exp.Column):
         return cast("str", item.this.this)
     if isinstance(item, exp.Dot):
-        base = item
+        base: exp.Expression = item
         while isinstance(base, exp.Dot):
             base = base.this
         return cast("str", item.expression.this) if isinstance(base, exp.Column) else None
@@ -306,9 +310,7 @@ def _named(node: exp.Expression, name: str | None) -> exp.Expression:
 
 
 def _output_fields(outs: list[Out]) -> list[Field]:
-    return [
-        Field(out.name, out.name or "", None, "order", out.kind, out.sources) for out in outs
-    ]
+    return [Field(out.name, out.name or "", None, "order", out.kind, out.sources) for out in outs]
 
 
 def _union(left: Out, right: Out) -> Out:
@@ -327,8 +329,7 @@ def _rename(cte: exp.CTE, outs: list[Out]) -> list[Out]:
         )
         raise located(cte, "MISMATCHED_COLUMN_ALIASES", message)
     return [
-        Out(column.this, out.kind, out.sources)
-        for column, out in zip(columns, outs, strict=True)
+        Out(column.this, out.kind, out.sources) for column, out in zip(columns, outs, strict=True)
     ]
 
 

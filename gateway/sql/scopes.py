@@ -38,7 +38,8 @@ class Relation:
 class Field:
     """One column in scope: ``name`` as seen (None: unnamed), ``key`` as its relation spells it.
 
-    ``relation`` is None for a column that stays bare (USING, output names in ORDER BY).
+    ``relation`` is None for a column that stays bare (USING, output names in ORDER BY);
+    ``starred`` is False for columns that ``*`` leaves out.
     """
 
     name: str | None
@@ -48,6 +49,7 @@ class Field:
     kind: str = "direct"
     sources: frozenset[Origin] = frozenset()
     parts: tuple[Field, ...] = ()
+    starred: bool = True
 
 
 class Found(NamedTuple):

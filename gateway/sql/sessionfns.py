@@ -21,8 +21,10 @@ from gateway.sql.typenames import data_type
 TRINO_VERSION = "476"
 CALLED_NAMES = frozenset(["now", "version", "current_timezone"])
 SESSION_NAMES = CALLED_NAMES | frozenset(
-    ["current_user", "current_catalog", "current_schema", "current_date", "current_time"]
-    + ["current_timestamp", "localtime", "localtimestamp"]
+    """
+    current_user current_catalog current_schema current_date current_time current_timestamp
+    localtime localtimestamp
+    """.split()  # noqa: SIM905 - a word list reads better as words
 )
 
 

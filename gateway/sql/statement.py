@@ -45,6 +45,7 @@ from gateway.sql.dialect import parse_expression_tokens, parse_query_tokens
 from gateway.sql.heads import Head, HeadGrammar
 from gateway.sql.lex import Token
 from gateway.sql.model import Defaults, Kind, Position, Statement, TableRef
+from gateway.sql.sessionfns import session_names
 from gateway.sql.tables import collect_tables, complete
 
 _QUERY_HEADS = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "("})
@@ -54,9 +55,7 @@ _NOT_PREPARED = frozenset(
 )
 
 
-def read_statement(
-    text: str, found: Sequence[Token], digest: str, defaults: Defaults
-) -> Statement:
+def read_statement(text: str, found: Sequence[Token], digest: str, defaults: Defaults) -> Statement:
     """Read one statement from its tokens."""
     if found and found[0].key in _QUERY_HEADS:
         return _query(Kind.QUERY, found, digest, defaults)
@@ -110,12 +109,11 @@ def _query(
         tables=collect_tables(tree, defaults),
         parameters=parameters,
         words=MappingProxyType(dict(words or {})),
+        session_names=session_names(tree),
     )
 
 
-def _explain(
-    head: Head, found: Sequence[Token], digest: str, defaults: Defaults
-) -> Statement:
+def _explain(head: Head, found: Sequence[Token], digest: str, defaults: Defaults) -> Statement:
     rest = found[head.rest or 0 :]
     if not rest or rest[0].key not in _QUERY_HEADS:
         raise MeshgateError("NOT_SUPPORTED", "EXPLAIN is answered for queries alone")
@@ -142,7 +140,9 @@ def _prepare(
 
 def _completed(head: Head, defaults: Defaults) -> Mapping[str, str | None]:
     """Fill SHOW SCHEMAS, SHOW TABLES and SHOW CREATE SCHEMA up with the defaults."""
-    words = {key: fold(v) if v and key in {"catalog", "schema"} else v for key, v in head.words.items()}
+    words = {
+        key: fold(v) if v and key in {"catalog", "schema"} else v for key, v in head.words.items()
+    }
     if head.kind is Kind.SHOW_TABLES and words["schema"] is None:
         name = complete(("",), defaults, None)
         return {**words, "catalog": name.catalog, "schema": name.schema}

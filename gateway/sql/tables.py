@@ -31,9 +31,7 @@ def collect_tables(tree: exp.Expression, defaults: Defaults) -> tuple[TableRef, 
         with_ = node.args.get("with_")
         if isinstance(with_, exp.With):
             names = _enter_with(with_, names, stack)
-        stack.extend(
-            (child, names) for child in node.iter_expressions() if child is not with_
-        )
+        stack.extend((child, names) for child in node.iter_expressions() if child is not with_)
     found.sort(key=lambda table: table.meta["at"])
     refs = tuple(_reference(table, defaults) for table in found)
     _check_counts(refs)
@@ -42,9 +40,7 @@ def collect_tables(tree: exp.Expression, defaults: Defaults) -> tuple[TableRef, 
     return refs
 
 
-def _enter_with(
-    with_: exp.With, names: _Names, stack: list[tuple[exp.Expr, _Names]]
-) -> _Names:
+def _enter_with(with_: exp.With, names: _Names, stack: list[tuple[exp.Expr, _Names]]) -> _Names:
     """Queue each element with the names before it; return the names the body sees."""
     own: set[str] = set()
     for cte in with_.expressions:
@@ -66,7 +62,9 @@ def _enter_with(
 def _reference(table: exp.Table, defaults: Defaults) -> TableRef:
     parts = tuple(part.this for part in table.parts)
     line, column = table.meta["at"]
-    return TableRef(complete(parts, defaults, Position(line, column)), parts, Position(line, column))
+    return TableRef(
+        complete(parts, defaults, Position(line, column)), parts, Position(line, column)
+    )
 
 
 def complete(parts: tuple[str, ...], defaults: Defaults, at: Position | None = None) -> TableName:
