@@ -25,7 +25,8 @@ from gateway.errors import MeshgateError
 from gateway.names import TableName
 from gateway.results import ResultColumn
 from gateway.sql.model import GovernedQuery, Scan
-from gateway.tokens.keys import KeyRing, TokenFunction
+from gateway.tokens.keys import KeyRing
+from gateway.tokens.model import TokenFunction
 
 _FUNCTION = re.compile(r'"(mg_[0-9a-f]{24})"')
 _WIDTH = {"boolean": 1, "integer": 4, "date": 4, "real": 4, "bigint": 8, "double": 8}

@@ -16,7 +16,7 @@ import gateway
 from gateway.engines import frames
 from gateway.engines.frames import Frame, Kind
 from gateway.engines.job import WorkerConfig
-from gateway.tokens.keys import TokenFunction
+from gateway.tokens.model import TokenFunction
 
 _START_SECONDS = 60.0
 _BUFFER = 4 << 20

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import array
 import sys
-from base64 import b32encode
 from collections.abc import Callable
+from dataclasses import replace
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 from duckdb.func import PythonUDFType
 
-from gateway.tokens.codec import Mac
-from gateway.tokens.keys import TokenFunction
+from gateway.tokens import base32
+from gateway.tokens.codec import FINGERPRINT_MESSAGE, Mac
+from gateway.tokens.model import TokenFunction
+from gateway.tokens.selftest import engine_failures
 
 ArrowFunction = Callable[[pa.Array], pa.Array]
 
@@ -49,6 +51,32 @@ def register(connection: duckdb.DuckDBPyConnection, function: TokenFunction) -> 
     )
 
 
+def selftest() -> bool:
+    """Whether functions registered in a DuckDB database give all known answers."""
+    connection = duckdb.connect(":memory:")
+
+    def answers(function: TokenFunction, canonical: list[str]) -> list[str | int]:
+        name = f"mg_{len(used)}"
+        used.append(name)
+        register(connection, replace(function, name=name))
+        asked = pa.table({"x": pa.array(canonical, pa.string())})
+        connection.register("asked", asked)
+        rows = connection.execute(f'SELECT "{name}"(x) FROM asked').fetchall()  # noqa: S608
+        return [row[0] for row in rows]
+
+    used: list[str] = []
+    failed = engine_failures(answers)
+    connection.close()
+    return not failed
+
+
+def holds(function: TokenFunction) -> bool:
+    """Whether the production code answers with the key's own fingerprint."""
+    hashed = arrow_function(replace(function, shape="hash"))(pa.array([FINGERPRINT_MESSAGE]))
+    text: str = hashed[0].as_py()
+    return text.startswith(function.key.fingerprint)
+
+
 def _finisher(function: TokenFunction) -> Callable[[list[bytes]], pa.Array]:
     label = f"{function.code}{function.key.version}"
     match function.shape:
@@ -70,7 +98,7 @@ def _finisher(function: TokenFunction) -> Callable[[list[bytes]], pa.Array]:
 def _base32(macs: list[bytes], size: int) -> pa.Array:
     """Encode the first ``size`` bytes of all in one run: no padding at multiples of five."""
     width = size // 5 * _CHARS_PER_FIVE
-    characters = b32encode(b"".join(mac[:size] for mac in macs))
+    characters = base32.encode(b"".join(mac[:size] for mac in macs))
     offsets = array.array("i", range(0, width * (len(macs) + 1), width))
     return pa.StringArray.from_buffers(len(macs), pa.py_buffer(offsets), pa.py_buffer(characters))
 

@@ -28,9 +28,10 @@ from gateway.engines.frames import Closed, Frame, Kind
 from gateway.engines.iceberg import Tables
 from gateway.engines.job import QueryJob, WorkerConfig
 from gateway.engines.scan import Cancelled, GovernedScan, stop_if
-from gateway.engines.tokenfns import register
+from gateway.engines.tokenfns import holds, register, selftest
 from gateway.errors import MeshgateError
-from gateway.tokens.keys import TokenFunction, unavailable
+from gateway.tokens.keys import unavailable
+from gateway.tokens.model import TokenFunction
 
 _CREDIT_PATIENCE_SECONDS = 0.1
 _WARM_UP = "SELECT sum(x) FROM (SELECT range AS x FROM range(300000)) GROUP BY x % 1000"
@@ -65,6 +66,7 @@ class Worker:
         self._jobs: SimpleQueue[Frame] = SimpleQueue()
         self._functions: dict[str, TokenFunction] = {}
         self._tables = Tables()
+        self._tokens_agree = False
         self._running: Running | None = None
         self._credit_before: dict[int, int] = {}
         self._cancelled: set[int] = set()
@@ -75,6 +77,7 @@ class Worker:
         start = frames.receive(self._socket)
         config: WorkerConfig = pickle.loads(start.payload)  # noqa: S301 - our own parent
         _warm_up(config)
+        self._tokens_agree = selftest()
         _cap_memory(config.memory)
         threading.Thread(target=self._listen, daemon=True).start()
         connection = open_database(config)
@@ -183,7 +186,7 @@ class Worker:
 
     def _function(self, name: str) -> TokenFunction:
         found = self._functions.get(name)
-        if found is None:
+        if found is None or not self._tokens_agree or not holds(found):
             raise unavailable()
         return found
 

@@ -18,7 +18,7 @@ from types import MappingProxyType
 
 KEY_BYTES = 32
 _SALT = b"fedgw/ht1"
-_FINGERPRINT_MESSAGE = b"meshgate/ht1/fingerprint"
+FINGERPRINT_MESSAGE = "meshgate/ht1/fingerprint"
 _FINGERPRINT_DIGITS = 12
 _BLOCK = 64
 _MASKS = {"i63": 2**63 - 1, "i53": 2**53 - 1}
@@ -41,7 +41,7 @@ def derive_key(domain_key: bytes, domain: str, version: int, use: str = "token")
 
 def fingerprint(key: bytes) -> str:
     """Name a derived key without telling it: 12 hex digits."""
-    return hmac.new(key, _FINGERPRINT_MESSAGE, "sha256").hexdigest()[:_FINGERPRINT_DIGITS]
+    return hmac.new(key, FINGERPRINT_MESSAGE.encode(), "sha256").hexdigest()[:_FINGERPRINT_DIGITS]
 
 
 class Mac:

@@ -5,55 +5,23 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from gateway.catalog.model import CatalogSnapshot, TokenDomain, TokenVersion
 from gateway.errors import MeshgateError
 from gateway.secrets import SecretError, read_secret
-from gateway.tokens.codec import KEY_BYTES, derive_key, fingerprint
+from gateway.tokens.codec import KEY_BYTES, derive_key
+from gateway.tokens.model import TokenFunction, TokenKey
 from gateway.tokens.names import SHAPES, udf_name
+from gateway.tokens.selftest import codec_failures
 
+_RETRY_SECONDS = 30.0
 _HEX = re.compile(rb"[0-9a-fA-F]{64}")
 
 SecretReader = Callable[[Mapping[str, str], Path], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class TokenKey:
-    """One derived key. ``use`` is ``token`` or ``hash``; its ``repr`` shows the fingerprint."""
-
-    domain: str
-    version: int
-    use: str
-    secret: bytes = field(repr=False)
-
-    @property
-    def fingerprint(self) -> str:
-        """12 hex digits that name the key."""
-        return fingerprint(self.secret)
-
-    def __repr__(self) -> str:
-        return f"TokenKey({self.domain}:v{self.version}:{self.use}, {self.fingerprint})"
-
-    __str__ = __repr__
-
-
-@dataclass(frozen=True, slots=True)
-class TokenFunction:
-    """One function governed text may call: what it computes, under which key."""
-
-    name: str
-    shape: str
-    code: str
-    key: TokenKey
-
-    @property
-    def returns(self) -> str:
-        """DuckDB type of the result."""
-        return "BIGINT" if self.shape in {"i63", "i53"} else "VARCHAR"
 
 
 class KeyRing:
@@ -131,6 +99,38 @@ class KeyRing:
 
     def __repr__(self) -> str:
         return f"KeyRing({dict(self.fingerprints)})"
+
+
+class KeyRings:
+    """The key ring of the snapshot in force, read once per snapshot version.
+
+    A ring with problems is read again after a while, so that repaired references
+    take effect without a restart.
+    """
+
+    def __init__(
+        self,
+        base: Path,
+        read: SecretReader = read_secret,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._base = base
+        self._read = read
+        self._clock = clock
+        self._held: tuple[str, float, KeyRing] | None = None
+
+    def __call__(self, snapshot: CatalogSnapshot) -> KeyRing:
+        """Return the keys of a snapshot's token domains; never raises for a bad key."""
+        if self._held is not None:
+            version, loaded_at, ring = self._held
+            stale = bool(ring.problems) and self._clock() - loaded_at > _RETRY_SECONDS
+            if version == snapshot.version and not stale:
+                return ring
+        ring = KeyRing.load(snapshot, self._base, self._read)
+        if codec_failures():
+            ring = ring.without(dict.fromkeys(snapshot.token_domains, "the self-test failed"))
+        self._held = (snapshot.version, self._clock(), ring)
+        return ring
 
 
 def unavailable(domain: str | None = None) -> MeshgateError:

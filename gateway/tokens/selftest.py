@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from gateway.tokens.codec import Mac, canonical, derive_key, fingerprint, render
-from gateway.tokens.keys import TokenFunction, TokenKey
+from gateway.tokens.model import TokenFunction, TokenKey
 from gateway.tokens.names import SHAPES
 
 RenderAll = Callable[[TokenFunction, list[str]], list[str | int]]

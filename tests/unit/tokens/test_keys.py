@@ -10,7 +10,7 @@ import pytest
 from gateway.catalog.model import CatalogSnapshot, Domain, TokenDomain, TokenVersion
 from gateway.errors import MeshgateError
 from gateway.secrets import SecretError
-from gateway.tokens.keys import KeyRing, decode_key
+from gateway.tokens.keys import KeyRing, KeyRings, decode_key
 from gateway.tokens.names import SHAPES, udf_name
 
 RAW = bytes(range(32))
@@ -99,3 +99,21 @@ def test_failed_self_tests_take_a_domain_away(tmp_path: Path) -> None:
     assert less.problems == {"member": "self-test failed"}
     with pytest.raises(MeshgateError):
         less.key("member", 1)
+
+
+def test_rings_are_read_once_per_snapshot_and_again_after_a_repair(tmp_path: Path) -> None:
+    now, secrets, reads = [0.0], {}, []
+
+    def read(ref, base: Path) -> bytes:
+        reads.append(ref)
+        return from_memory(**secrets)(ref, base)
+
+    rings = KeyRings(tmp_path, read, lambda: now[0])
+    assert list(rings(snapshot(env_version())).problems) == ["member"]
+    secrets["KEY_1"] = RAW
+    assert list(rings(snapshot(env_version())).problems) == ["member"]
+    now[0] = 31.0
+    ring = rings(snapshot(env_version()))
+    assert ring.problems == {}
+    assert rings(snapshot(env_version())) is ring
+    assert len(reads) == 2
