@@ -16,6 +16,7 @@ from gateway.audit.database import Database, Row
 app = typer.Typer(help="Read the audit records.", no_args_is_help=True)
 
 _CANNOT_RUN = 2
+_STORE = "audit.db"
 _PLAIN_WIDTH = 200
 
 
@@ -35,13 +36,13 @@ def show(
     ] = None,
     query_id: Annotated[str | None, typer.Option(help="Everything known of one query.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
-    store: Annotated[
-        Path, typer.Option(envvar="MESHGATE_AUDIT__PATH", help="The store's file.")
-    ] = Path("var/audit.db"),
+    state: Annotated[
+        Path, typer.Option(envvar="MESHGATE_STATE__DIRECTORY", help="The gateway's state folder.")
+    ] = Path(".run/state"),
     as_json: Annotated[bool, typer.Option("--json", help="Whole records, one a line.")] = False,
 ) -> None:
     """Show audit records, newest first, one per statement."""
-    records = _read(store, Row(principal, table, outcome), limit, query_id)
+    records = _read(state / _STORE, Row(principal, table, outcome), limit, query_id)
     if as_json or query_id:
         for record in records:
             option = 0 if as_json else orjson.OPT_INDENT_2
@@ -57,7 +58,7 @@ def show(
 
 def _read(store: Path, wanted: Row, limit: int, query_id: str | None) -> list[dict[str, Any]]:
     if not store.is_file():
-        typer.echo(f"{store} is not here: name the store with --store", err=True)
+        typer.echo(f"{store} is not here: name the gateway's state folder with --state", err=True)
         raise typer.Exit(_CANNOT_RUN)
     try:
         database = Database(store, read_only=True)

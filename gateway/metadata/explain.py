@@ -35,10 +35,10 @@ def answer(
         MeshgateError: NOT_SUPPORTED for a form of EXPLAIN that is not answered here.
 
     """
-    kind = statement.words.get("type") or ""
+    kind = (statement.words.get("type") or "").lower()
     if statement.kind is Kind.EXPLAIN_ACCESS:
         kind = "access"
-    form = statement.words.get("format") or "text"
+    form = (statement.words.get("format") or "text").lower()
     if form not in {"text", "json"}:
         raise MeshgateError("NOT_SUPPORTED", "EXPLAIN is answered as FORMAT TEXT or FORMAT JSON")
     if kind == "validate":

@@ -15,7 +15,7 @@ from gateway.metadata.reasons import unavailable
 from gateway.metadata.rows import Relation, relations
 from gateway.metadata.shapes import arrow_type
 from gateway.metadata.visible import VisibleCatalog
-from gateway.names import TableName, quote
+from gateway.names import TableName, fold, quote
 from gateway.results import Answer, ResultColumn
 from gateway.session import Session
 from gateway.sql.absent import table_error
@@ -67,7 +67,7 @@ def _like(words: Mapping[str, str | None]) -> Callable[[str], bool]:
 
 
 def _catalog(statement: Statement, visible: VisibleCatalog) -> str:
-    name = statement.words.get("catalog") or statement.defaults.catalog
+    name = fold(statement.words.get("catalog") or statement.defaults.catalog or "")
     if not name:
         raise _at_start(
             "MISSING_CATALOG_NAME", "Catalog must be specified when session catalog is not set"
@@ -78,12 +78,12 @@ def _catalog(statement: Statement, visible: VisibleCatalog) -> str:
 
 
 def _schema(statement: Statement, visible: VisibleCatalog) -> tuple[str, str]:
-    named = statement.words.get("schema") or statement.defaults.schema
+    named = fold(statement.words.get("schema") or statement.defaults.schema or "")
     if not named:
         raise _at_start(
             "MISSING_SCHEMA_NAME", "Schema must be specified when session schema is not set"
         )
-    asked = statement.words.get("catalog") or statement.defaults.catalog or ""
+    asked = fold(statement.words.get("catalog") or statement.defaults.catalog or "")
     domain = visible.unavailable.get((asked, named))
     if domain:
         raise unavailable(domain)
@@ -149,7 +149,7 @@ def _show_columns(statement: Statement, visible: VisibleCatalog, _session: Sessi
 
 
 def _show_create(statement: Statement, visible: VisibleCatalog, _session: Session) -> Answer:
-    what = statement.words.get("what") or "table"
+    what = (statement.words.get("what") or "table").lower()
     if what not in {"table", "view"}:
         raise MeshgateError(
             "NOT_SUPPORTED", f"SHOW CREATE {what.upper()} is not supported; SHOW CREATE TABLE is"

@@ -56,7 +56,7 @@ def run(*arguments: object):
 
 
 def test_a_table_of_what_happened(store):
-    shown = run("--store", store)
+    shown = run("--state", store.parent)
     assert shown.exit_code == 0
     lines = shown.stdout.splitlines()
     assert len(lines) == 3
@@ -79,23 +79,25 @@ def test_a_table_of_what_happened(store):
     ],
 )
 def test_records_are_chosen_and_printed_as_json(store, option, value, found):
-    shown = run("--store", store, "--json", option, value)
+    shown = run("--state", store.parent, "--json", option, value)
     assert shown.exit_code == 0
     assert [orjson.loads(line)["query_id"] for line in shown.stdout.splitlines()] == found
 
 
 def test_nothing_found_is_said(store):
-    assert run("--store", store, "--principal", "carol").stdout == "no audit record matches\n"
+    assert (
+        run("--state", store.parent, "--principal", "carol").stdout == "no audit record matches\n"
+    )
 
 
 def test_a_store_that_is_not_there_is_named(tmp_path):
-    shown = run("--store", tmp_path / "none.db")
+    shown = run("--state", tmp_path / "none")
     assert shown.exit_code == 2
-    assert "none.db is not here" in shown.stderr
+    assert "audit.db is not here" in shown.stderr
 
 
 def test_a_file_that_is_no_store_is_named(tmp_path):
-    (tmp_path / "text").write_text("no database at all " * 100)
-    shown = run("--store", tmp_path / "text")
+    (tmp_path / "audit.db").write_text("no database at all " * 100)
+    shown = run("--state", tmp_path)
     assert shown.exit_code == 2
     assert "cannot be read as an audit store" in shown.stderr
