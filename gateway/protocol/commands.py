@@ -22,7 +22,6 @@ from gateway.sql.model import Kind, Statement
 _TRANSACTIONS, _TRANSACTION_SECONDS = 10_000, 24 * 3600
 _MAX_MESSAGE = 500
 _ZONE = "time_zone_id"
-_BARE_ROLES = ("ALL", "NONE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +122,14 @@ class Commands:
     async def _set_session(
         self, _plan: Plan, statement: Statement, _caller: Caller
     ) -> CommandAnswer:
-        name = statement.words.get("name") or ""
+        name = (statement.words.get("name") or "").lower()
         value = checked(name, statement.words.get("value") or "")
         return CommandAnswer("SET SESSION", _pair("X-Trino-Set-Session", name, value))
 
     async def _reset_session(
         self, _plan: Plan, statement: Statement, _caller: Caller
     ) -> CommandAnswer:
-        name = known(statement.words.get("name") or "")
+        name = known((statement.words.get("name") or "").lower())
         return CommandAnswer("RESET SESSION", {"X-Trino-Clear-Session": name})
 
     async def _set_time_zone(
@@ -147,11 +146,10 @@ class Commands:
 
         Nothing is taken away: groups may carry restrictions, so a caller cannot drop one.
         """
-        role = statement.words.get("role") or "ALL"
-        bare = role.upper() in _BARE_ROLES
-        if not bare and role not in caller.login.principal.groups:
+        mode, role = statement.words.get("mode") or "ROLE", statement.words.get("role") or ""
+        if mode == "ROLE" and role not in caller.login.principal.groups:
             raise MeshgateError("ROLE_NOT_FOUND", f"Role '{role}' does not exist")
-        shown = role.upper() if bare else f"ROLE{{{role}}}"
+        shown = f"ROLE{{{role}}}" if mode == "ROLE" else mode
         return CommandAnswer("SET ROLE", _pair("X-Trino-Set-Role", "system", shown))
 
     async def _prepare(self, _plan: Plan, statement: Statement, _caller: Caller) -> CommandAnswer:

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from zoneinfo import available_timezones
 
 from gateway.errors import MeshgateError
 
-MAX_RUN_TIME = timedelta(days=1)
+MAX_RUN_TIME = timedelta(days=100)
 _MAX_TEXT = 1000
 _UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"\s*(\d{1,12}(?:\.\d{1,9})?)\s*(ns|us|ms|s|m|h|d)\s*")
-_OFFSET = re.compile(r"(?:UTC|GMT|UT)?[+-](?:0?\d|1[0-4])(?::[0-5]\d)?|UTC|GMT|UT|Z", re.IGNORECASE)
+_OFFSET = re.compile(r"(?:UTC|GMT|UT)?([+-])(0?\d|1[0-4])(?::([0-5]\d))?", re.IGNORECASE)
+_ZERO = frozenset({"UTC", "GMT", "UT", "Z"})
 _ZONES = {name.lower(): name for name in available_timezones()}
-
-
-@dataclass(frozen=True, slots=True)
-class Property:
-    """One property: its default as shown, Trino type, description, and check of a value."""
-
-    name: str
-    default: str
-    type: str
-    description: str
-    check: Callable[[str], str]
 
 
 def duration(text: str) -> timedelta:
@@ -38,9 +28,11 @@ def duration(text: str) -> timedelta:
 
 
 def time_zone(text: str) -> str:
-    """The zone's usual spelling; raises ValueError for an unknown one."""
-    if _OFFSET.fullmatch(text):
-        return text
+    """The zone as an IANA name or ``±HH:MM``; raises ValueError for an unknown one."""
+    if text.upper() in _ZERO:
+        return "UTC"
+    if found := _OFFSET.fullmatch(text):
+        return f"{found[1]}{int(found[2]):02d}:{found[3] or '00'}"
     known = _ZONES.get(text.lower())
     if known is None:
         raise ValueError("a time zone such as UTC, Europe/Paris or +02:00")
@@ -54,14 +46,14 @@ def checked(name: str, value: str) -> str:
         MeshgateError: INVALID_SESSION_PROPERTY for an unknown name or a wrong value.
 
     """
-    found = PROPERTIES.get(name)
-    if found is None:
+    check = CHECKS.get(name)
+    if check is None:
         raise MeshgateError(
             "INVALID_SESSION_PROPERTY",
-            f"Session property '{name}' does not exist; known are {', '.join(PROPERTIES)}",
+            f"Session property '{name}' does not exist; known are {', '.join(CHECKS)}",
         )
     try:
-        return found.check(value)
+        return check(value)
     except ValueError as error:
         raise MeshgateError(
             "INVALID_SESSION_PROPERTY", f"session property {name} takes {error}"
@@ -70,14 +62,14 @@ def checked(name: str, value: str) -> str:
 
 def known(name: str) -> str:
     """The name itself, if it is a property; raises as ``checked`` does."""
-    if name not in PROPERTIES:
+    if name not in CHECKS:
         checked(name, "")
     return name
 
 
 def _run_time(text: str) -> str:
     if not timedelta() < duration(text) <= MAX_RUN_TIME:
-        raise ValueError("a duration up to 1d")
+        raise ValueError("a duration up to 100d")
     return text
 
 
@@ -100,44 +92,18 @@ def _zone(text: str) -> str:
     return time_zone(text) if text else ""
 
 
-_ROWS = (
-    Property(
-        "query_max_run_time", "1.00d", "varchar", "Longest time from submission to end", _run_time
-    ),
-    Property(
-        "query_max_execution_time", "1.00d", "varchar", "Longest time of execution", _run_time
-    ),
-    Property(
-        "join_distribution_type",
-        "AUTOMATIC",
-        "varchar",
-        "How joins are distributed; without effect on the embedded engine",
-        _one_of("AUTOMATIC", "BROADCAST", "PARTITIONED"),
-    ),
-    Property(
-        "join_reordering_strategy",
-        "AUTOMATIC",
-        "varchar",
-        "How joins are ordered; without effect on the embedded engine",
-        _one_of("AUTOMATIC", "NONE", "ELIMINATE_CROSS_JOINS"),
-    ),
-    Property("time_zone_id", "", "varchar", "Time zone of the session", _zone),
-    Property("meshgate.purpose", "", "varchar", "What the data is used for", _text),
-    Property("meshgate.grant", "", "varchar", "Grants to stand on, separated by commas", _text),
-    Property("meshgate.reason", "", "varchar", "Free text for the audit record", _text),
-    Property(
-        "meshgate.warnings",
-        "full",
-        "varchar",
-        "How much is said about filters and masks",
-        _one_of("off", "summary", "full"),
-    ),
-    Property(
-        "meshgate.truncate",
-        "false",
-        "boolean",
-        "Cut a result at its row limit instead of failing",
-        _one_of("true", "false"),
-    ),
+CHECKS: Mapping[str, Callable[[str], str]] = MappingProxyType(
+    {
+        "join_distribution_type": _one_of("AUTOMATIC", "BROADCAST", "PARTITIONED"),
+        "join_reordering_strategy": _one_of("AUTOMATIC", "NONE", "ELIMINATE_CROSS_JOINS"),
+        "meshgate.grant": _text,
+        "meshgate.purpose": _text,
+        "meshgate.reason": _text,
+        "meshgate.truncate": _one_of("true", "false"),
+        "meshgate.warnings": _one_of("off", "summary", "full"),
+        "query_max_execution_time": _run_time,
+        "query_max_run_time": _run_time,
+        "time_zone_id": _zone,
+    }
 )
-PROPERTIES = {row.name: row for row in _ROWS}
+"""How the value of each listed property is checked; returns the value to keep."""

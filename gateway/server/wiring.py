@@ -1,0 +1,319 @@
+"""Builds the gateway's objects from its settings. The only place that does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+from gateway.access.grants import load_grants
+from gateway.access.model import Grant
+from gateway.audit.store import AuditStore
+from gateway.catalog.model import CatalogSnapshot
+from gateway.catalog.registry import CatalogRegistry
+from gateway.engines.base import RunOptions
+from gateway.engines.duckdb import EmbeddedEngine
+from gateway.identity.authenticate import Authenticator, is_loopback
+from gateway.identity.directory import Directory
+from gateway.identity.passwords import PasswordFile
+from gateway.identity.principal import Principal
+from gateway.identity.tokens import TokenFile
+from gateway.metadata.visible import VisibleCatalog
+from gateway.policy.service import PolicyService
+from gateway.protocol.commands import Commands
+from gateway.protocol.http import Edge, address_of
+from gateway.protocol.poll import PollKeys, Sealer
+from gateway.protocol.producer import Stream
+from gateway.protocol.routes import StatementEndpoint
+from gateway.protocol.running import Limits, RunningQueries
+from gateway.protocol.submit import Submitter
+from gateway.query.asked import GrantBook
+from gateway.query.plan import Plan
+from gateway.query.service import QueryService, Sources
+from gateway.server.reload import Reloaded
+from gateway.session import Session
+from gateway.settings import Settings
+from gateway.telemetry import Metrics
+from gateway.tokens.keys import KeyRing
+from gateway.tokens.selftest import codec_failures
+
+_POLL_KEYS = "poll.keys"
+_AUDIT = "audit.db"
+
+
+class StartError(ValueError):
+    """The gateway refuses to start; the text says which setting to mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """One gateway, built but not started."""
+
+    settings: Settings
+    service: Runner
+    engine: EmbeddedEngine
+    audit: AuditStore
+    registry: CatalogRegistry
+    policy: PolicyService
+    directory: Reloaded[Directory]
+    authenticator: Authenticator
+    queries: RunningQueries
+    commands: Commands
+    endpoint: StatementEndpoint
+    edge: Edge
+    metrics: Metrics
+    trusts_user_header: bool
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Start workers and watchers; stop them, after draining, at the end."""
+        await self.engine.start()
+        await self.audit.close_abandoned((), datetime.now(UTC))
+        tasks = [
+            asyncio.create_task(self.registry.watch()),
+            asyncio.create_task(self.queries.reap()),
+        ]
+        try:
+            yield
+        finally:
+            await self.queries.drain(self.settings.server.drain_seconds)
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+            await self._close()
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Start workers alone: for one command beside a gateway that may be running."""
+        await self.engine.start()
+        try:
+            yield
+        finally:
+            await self._close()
+
+    async def _close(self) -> None:
+        await self.engine.close()
+        self.service.close()
+        self.audit.close()
+
+
+class Runner:
+    """The query service as the endpoint wants it: a run has a number of seconds."""
+
+    def __init__(self, queries: QueryService) -> None:
+        self._queries = queries
+
+    async def submit(
+        self, text: str, session: Session, principal: Principal, query_id: str
+    ) -> Plan:
+        """Admit a statement, or record and raise its refusal."""
+        return await self._queries.submit(text, session, principal, query_id)
+
+    async def start(
+        self, plan: Plan, session: Session, principal: Principal, query_id: str, seconds: float
+    ) -> Stream:
+        """Run an admitted statement."""
+        options = RunOptions(
+            query_id=query_id, deadline_seconds=seconds, time_zone=session.time_zone
+        )
+        return await self._queries.run(plan, session, principal, query_id, options)
+
+    async def visible(self, session: Session, principal: Principal) -> VisibleCatalog:
+        """All that this principal may see."""
+        return await self._queries.visible(session, principal)
+
+    @property
+    def revisions(self) -> Mapping[str, str]:
+        """The policy revisions in force."""
+        return self._queries.revisions
+
+    def close(self) -> None:
+        """Release what planning holds."""
+        self._queries.close()
+
+
+class TokenKeys:
+    """Token keys of the current snapshot; read once a snapshot, again while one is missing."""
+
+    def __init__(self, base: Path) -> None:
+        self._base = base
+        self._version = ""
+        self._ring = KeyRing.empty()
+
+    def __call__(self, snapshot: CatalogSnapshot) -> KeyRing:
+        """The keys for one query."""
+        if snapshot.version != self._version or self._ring.problems:
+            self._ring = KeyRing.load(snapshot, self._base)
+            self._version = snapshot.version
+        return self._ring
+
+
+def build(settings: Settings) -> Gateway:
+    """Build a gateway.
+
+    Raises:
+        StartError: settings that would be unsafe together, or a file that cannot be used.
+
+    """
+    check_exposure(settings)
+    if failures := codec_failures():
+        raise StartError("token self-test failed: " + "; ".join(failures))
+    try:
+        return _build(settings)
+    except StartError:
+        raise
+    except (ValueError, OSError) as error:
+        raise StartError(str(error)) from error
+
+
+def check_exposure(settings: Settings) -> None:
+    """Refuse what is safe on this machine alone, once others can reach it."""
+    server, identity = settings.server, settings.identity
+    if (server.tls_certificate is None) != (server.tls_key is None):
+        raise StartError("set both MESHGATE_SERVER__TLS_CERTIFICATE and MESHGATE_SERVER__TLS_KEY")
+    if settings.policy.engine == "opa" and not settings.policy.opa_url:
+        raise StartError("MESHGATE_POLICY__ENGINE=opa needs MESHGATE_POLICY__OPA_URL")
+    if is_loopback(server.host):
+        return
+    where = f"beyond this machine (MESHGATE_SERVER__HOST={server.host})"
+    if identity.trust_user_header:
+        raise StartError(f"MESHGATE_IDENTITY__TRUST_USER_HEADER cannot be used {where}")
+    if identity.password_file is None and identity.token_file is None:
+        raise StartError(
+            f"{where}: set MESHGATE_IDENTITY__PASSWORD_FILE or MESHGATE_IDENTITY__TOKEN_FILE"
+        )
+    if server.tls_certificate is None and not server.trusted_proxies:
+        raise StartError(
+            f"{where}: set MESHGATE_SERVER__TLS_CERTIFICATE, or MESHGATE_SERVER__TRUSTED_PROXIES "
+            "where a proxy ends TLS"
+        )
+    if not server.public_url and not server.allowed_hosts:
+        raise StartError(f"{where}: set MESHGATE_SERVER__PUBLIC_URL to the address clients use")
+    if settings.policy.engine is None:
+        raise StartError(f"{where}: set MESHGATE_POLICY__ENGINE to rego or opa")
+
+
+def trusts_user_header(settings: Settings) -> bool:
+    """Whether ``X-Trino-User`` is believed: on loopback, asked for or where nothing else is."""
+    identity = settings.identity
+    if not is_loopback(settings.server.host):
+        return False
+    if identity.trust_user_header is not None:
+        return identity.trust_user_header
+    return identity.password_file is None and identity.token_file is None
+
+
+def _build(settings: Settings) -> Gateway:
+    state = settings.state.directory
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    catalogs = settings.catalog.directory
+    directory = Reloaded(
+        settings.identity.directory_file or catalogs / "principals.yaml",
+        Directory.load,
+        Directory(),
+    )
+    metrics = Metrics()
+    policy = _policy(settings)
+    registry = CatalogRegistry(catalogs)
+    engine = _engine(settings)
+    audit = AuditStore(state / _AUDIT)
+    sources = Sources(lambda: registry.current, _grants(settings), lambda: datetime.now(UTC))
+    service = Runner(
+        QueryService(policy, sources, engine=engine, audit=audit, salt_key=secrets.token_bytes(32))
+    )
+    queries = RunningQueries(_limits(settings), metrics)
+    commands = Commands(service, queries, directory.current)
+    keys = PollKeys.load(state / _POLL_KEYS)
+    sealer = Sealer(keys)
+    authenticator = _authenticator(settings, directory)
+    edge = _edge(settings)
+    endpoint = StatementEndpoint(
+        Submitter(service, queries, commands, sealer, metrics),
+        queries,
+        authenticator,
+        sealer=sealer,
+        keys=keys,
+        edge=edge,
+        metrics=metrics,
+    )
+    return Gateway(
+        settings, service, engine, audit, registry, policy, directory, authenticator, queries,
+        commands, endpoint, edge, metrics, trusts_user_header(settings),
+    )  # fmt: skip
+
+
+def _policy(settings: Settings) -> PolicyService:
+    policy = settings.policy
+    token = policy.opa_token.get_secret_value() if policy.opa_token else None
+    return PolicyService.open(
+        policy.directory,
+        engine=policy.engine or "rego",
+        opa_url=policy.opa_url,
+        timeout_seconds=policy.timeout_seconds,
+        time_zone=policy.time_zone,
+        opa_token=token,
+    )
+
+
+def _engine(settings: Settings) -> EmbeddedEngine:
+    engine = settings.engine
+    return EmbeddedEngine(
+        workers=engine.workers,
+        memory_bytes=engine.memory_bytes,
+        threads=engine.threads,
+        waiting=engine.waiting,
+        temp_bytes=engine.temp_bytes,
+        keys=TokenKeys(settings.catalog.directory),
+    )
+
+
+def _grants(settings: Settings) -> _Grants:
+    path = settings.catalog.grants_file or settings.catalog.directory / "grants.yaml"
+    optional = settings.catalog.grants_file is None
+    empty: tuple[Grant, ...] = ()
+    return _Grants(Reloaded(path, load_grants, empty, optional=optional))
+
+
+class _Grants:
+    """The grants now, with a version that changes when they do."""
+
+    def __init__(self, file: Reloaded[tuple[Grant, ...]]) -> None:
+        self._file = file
+
+    def __call__(self) -> GrantBook:
+        grants = self._file.current()
+        return GrantBook(self._file.version, grants)
+
+
+def _limits(settings: Settings) -> Limits:
+    query = settings.query
+    return Limits(
+        query.max_open, query.max_open_per_principal, query.idle_seconds, query.run_seconds
+    )
+
+
+def _authenticator(settings: Settings, directory: Reloaded[Directory]) -> Authenticator:
+    identity = settings.identity
+    return Authenticator(
+        directory.current,
+        passwords=PasswordFile(identity.password_file) if identity.password_file else None,
+        tokens=TokenFile(identity.token_file) if identity.token_file else None,
+        trust_user_header=trusts_user_header(settings),
+    )
+
+
+def _edge(settings: Settings) -> Edge:
+    server = settings.server
+    hosts = {host.lower() for host in server.allowed_hosts}
+    if is_loopback(server.host):
+        hosts.add(cast("str", server.host).lower())
+    proxies = frozenset(address_of(text) for text in server.trusted_proxies)
+    return Edge(server.public_url, frozenset(hosts), proxies)

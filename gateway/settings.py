@@ -1,0 +1,158 @@
+"""Every setting: ``MESHGATE_<SUBSYSTEM>__<FIELD>``, one class a subsystem, unknown ones refused."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "MESHGATE_"
+OTHER_NAMES = frozenset({"MESHGATE_DATA", "MESHGATE_REQUIRE"})
+"""Names read elsewhere: where the demo's data lies, and what tests must not leave out."""
+
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class SettingsError(ValueError):
+    """A setting is unknown or wrong; the text names it and the nearest known one."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ServerSettings(_Section):
+    """Where clients reach the gateway."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8080
+    public_url: str = ""
+    allowed_hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    internal_host: str = "127.0.0.1"
+    internal_port: Port | None = None
+    drain_seconds: Seconds = 30.0
+
+
+class IdentitySettings(_Section):
+    """Who may log in, and how. ``trust_user_header`` is for loopback binds alone."""
+
+    directory_file: Path | None = None
+    password_file: Path | None = None
+    token_file: Path | None = None
+    trust_user_header: bool | None = None
+
+
+class CatalogSettings(_Section):
+    """Where domains describe their tables; the directory also holds grants and principals."""
+
+    directory: Path = Path("catalogs")
+    grants_file: Path | None = None
+
+
+class PolicySettings(_Section):
+    """Who decides. Beyond a loopback bind the engine must be named."""
+
+    directory: Path = Path("policies")
+    engine: Literal["rego", "opa"] | None = None
+    opa_url: str | None = None
+    opa_token: SecretStr | None = None
+    timeout_seconds: Seconds = 1.0
+    time_zone: str = "UTC"
+
+
+class EngineSettings(_Section):
+    """The embedded engine's workers and what each may use."""
+
+    workers: Count = 2
+    threads: Count = 2
+    memory_bytes: Count = 1 << 30
+    waiting: Count = 32
+    temp_bytes: Annotated[int, Field(ge=0)] = 1 << 30
+
+
+class QuerySettings(_Section):
+    """How much is taken on at once, and for how long."""
+
+    max_open: Count = 1000
+    max_open_per_principal: Count = 100
+    idle_seconds: Seconds = 300.0
+    run_seconds: Seconds = 600.0
+
+
+class StateSettings(_Section):
+    """Where the gateway keeps what must survive a restart: keys and audit records."""
+
+    directory: Path = Path(".run/state")
+
+
+class LogSettings(_Section):
+    """How much is logged; ``pretty`` is for people, JSON for machines."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    pretty: bool = False
+
+
+class Settings(BaseSettings):
+    """All settings of one gateway."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    server: ServerSettings = ServerSettings()
+    identity: IdentitySettings = IdentitySettings()
+    catalog: CatalogSettings = CatalogSettings()
+    policy: PolicySettings = PolicySettings()
+    engine: EngineSettings = EngineSettings()
+    query: QuerySettings = QuerySettings()
+    state: StateSettings = StateSettings()
+    log: LogSettings = LogSettings()
+
+
+def known_names() -> frozenset[str]:
+    """The environment name of every setting."""
+    return frozenset(_names())
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the environment; raises SettingsError for an unknown or wrong setting."""
+    names = os.environ if environment is None else environment
+    for name in sorted(names):
+        _check_known(name)
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("\n".join(_shown(error))) from None
+
+
+def _names() -> Iterator[str]:
+    for section, field in Settings.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            for name in kind.model_fields:
+                yield f"{PREFIX}{section}__{name}".upper()
+
+
+def _check_known(name: str) -> None:
+    upper = name.upper()
+    if not upper.startswith(PREFIX) or upper in OTHER_NAMES or upper in known_names():
+        return
+    nearest = difflib.get_close_matches(upper, sorted(known_names()), 1, 0.0)
+    raise SettingsError(f"unknown setting {name}; did you mean {nearest[0]}?")
+
+
+def _shown(error: ValidationError) -> Iterator[str]:
+    """One line a wrong setting, without its value, which may be secret."""
+    for found in error.errors(include_input=False, include_url=False):
+        path = "__".join(str(part) for part in found["loc"] if not isinstance(part, int))
+        yield f"{PREFIX}{path.upper()}: {found['msg']}"
