@@ -1,0 +1,82 @@
+"""One embedded database, governed through the real pipeline with an allow-all decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+import orjson
+import pyarrow as pa
+
+from gateway.catalog.model import Column, Table
+from gateway.datatypes import DataType
+from gateway.names import TableName
+from gateway.policy.model import ColumnDecision, Decision, TableDecision
+from gateway.protocol.values import json_texts
+from gateway.sql.duckdb import Translated, translate
+from gateway.sql.duckdb_settings import MACROS, SETTINGS
+from gateway.sql.inject import secured
+from gateway.sql.model import Defaults
+from gateway.sql.parse import parse
+from gateway.sql.resolve import resolve
+
+CATALOG, SCHEMA = "lake", "main"
+
+
+def table(name: str, columns: list[tuple[str, str]]) -> Table:
+    made = tuple(
+        Column(column, DataType.parse(kind), number)
+        for number, (column, kind) in enumerate(columns, 1)
+    )
+    return Table(TableName(CATALOG, SCHEMA, name), "test", made)
+
+
+def allow_all(tables: Mapping[TableName, Table]) -> Decision:
+    decided = {
+        name: TableDecision(
+            name, "allow", tuple(ColumnDecision(c.name, "allow") for c in found.columns)
+        )
+        for name, found in tables.items()
+    }
+    return Decision("d", "f", "test", {}, datetime.max.replace(tzinfo=UTC), "allow", decided)
+
+
+class Embedded:
+    """A DuckDB session as the engine prepares it, over tables in memory."""
+
+    def __init__(self, tables: Mapping[str, tuple[Table, Any]]) -> None:
+        self.tables = {found.name: found for found, _ in tables.values()}
+        self._data = {found.name: data for found, data in tables.values()}
+        self._decision = allow_all(self.tables)
+        self._connection = duckdb.connect(":memory:", config={"threads": 1})
+        for name, value in SETTINGS.items():
+            self._connection.execute(f"SET {name} = '{value}'")
+        for macro in MACROS:
+            self._connection.execute(macro)
+
+    def translate(self, sql: str) -> Translated:
+        statement = parse(sql, Defaults(CATALOG, SCHEMA))
+        resolved = resolve(statement, self._decision, self.tables)
+        for scan in resolved.scans:
+            name = f"{scan.table.name}:{scan.index}"
+            self._connection.register(name, self._data[scan.table.name])
+        return translate(resolved, lambda scan: secured(scan, "duckdb", {}, "00"))
+
+    def run(self, translated: Translated) -> pa.Table:
+        relation = self._connection.sql(translated.sql)
+        if relation is None:
+            raise AssertionError("no result")
+        reader = relation.to_arrow_reader(10_000)
+        return reader.read_all()
+
+
+def values(found: pa.Table, translated: Translated) -> list[list[Any]]:
+    """The rows as the protocol's JSON values."""
+    columns = []
+    for output, column in zip(translated.outputs, found.columns, strict=True):
+        array = column.combine_chunks()
+        texts = json_texts(array, output.type, precise=True)
+        columns.append([orjson.loads(text) for text in texts.to_pylist()])
+    return [list(row) for row in zip(*columns, strict=True)] if columns else []
