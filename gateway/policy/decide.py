@@ -231,9 +231,8 @@ def _revisions(
     policies: Policies, snapshot: CatalogSnapshot, tables: Iterable[TableName]
 ) -> Mapping[str, str]:
     named = {"platform": policies.revisions.get(PLATFORM, "")}
-    named["global"] = "+".join(
-        policies.revisions[name] for name in (GUARDRAILS, QUERY) if name in policies.revisions
-    )
+    above = [policies.revisions[name] for name in (GUARDRAILS, QUERY) if name in policies.revisions]
+    named["global"] = "+".join(dict.fromkeys(above))
     for table in tables:
         domain = snapshot.tables[table].domain
         named[domain] = policies.revisions.get(f"domains.{domain}", "")

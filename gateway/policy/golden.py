@@ -47,11 +47,14 @@ def load_goldens(directory: Path) -> tuple[Golden, ...]:
 def read_golden(path: Path, name: str) -> Golden:
     """Read one file; ValueError says what is wrong with it."""
     try:
-        document = strict_loads(path.read_text(encoding="utf-8"))
-        expected = document.get("expected", {})
-        return Golden(name, document["title"], request_of(document), expected)
+        return golden_of(strict_loads(path.read_text(encoding="utf-8")), name)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{name}: not a golden decision: {error!r}") from None
+
+
+def golden_of(document: Mapping[str, Any], name: str) -> Golden:
+    """The golden decision of a file's content."""
+    return Golden(name, document["title"], request_of(document), document.get("expected", {}))
 
 
 def write_expected(path: Path, decision: Decision) -> None:

@@ -166,6 +166,9 @@ class RegoEngine:
             missing = Answer(failure="no_package", detail=f"no package {name}")
             return [((position, name), missing) for position, _ in jobs]
         answers = await worker.ask([document for _, document in jobs], self._timeout)
+        broken = next((a for a in answers if a.failure == "policy_error"), None)
+        if broken is not None:  # a package that failed once is not trusted with the rest
+            answers = [broken] * len(jobs)
         return [((jobs[i][0], name), answer) for i, answer in enumerate(answers)]
 
     async def close(self) -> None:
