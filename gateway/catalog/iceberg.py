@@ -38,6 +38,7 @@ from sqlalchemy.engine import URL
 from gateway.datatypes import DataType
 
 _MAX_FORMAT = 2
+_NOT_IN_LOCATIONS = frozenset("#%?")
 _MICROSECONDS = (6,)
 
 _PRIMITIVES: Mapping[type[IcebergType], DataType] = {
@@ -110,6 +111,16 @@ class IcebergTable:
     schema_id: int
     comment: str | None
     fields: tuple[IcebergField, ...]
+
+
+def warehouse_at(path: str) -> str:
+    """Give the ``file://`` location of an absolute path, unescaped as pyiceberg takes it.
+
+    Raises ValueError for characters that mean something in a location.
+    """
+    if set(path) & _NOT_IN_LOCATIONS:
+        raise ValueError(f"{path} holds one of # % ?: choose another folder")
+    return f"file://{path}"
 
 
 def open_catalog(connection: Connection, *, write: bool = False) -> SqlCatalog:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.catalog import products, token_domains
-from gateway.catalog.iceberg import Connection
+from gateway.catalog.iceberg import Connection, warehouse_at
 from gateway.catalog.model import Contact, Domain
 from gateway.catalog.nodes import Node, compose
 from gateway.catalog.reader import Fields, Reader
@@ -139,7 +139,11 @@ class _Parser:
         if "://" in written:
             self._reader.at(node, "bad-value", "a warehouse is file:///… or a path")
             return ""
-        return Path(self._place(node)).as_uri()
+        try:
+            return warehouse_at(self._place(node))
+        except ValueError as error:
+            self._reader.at(node, "bad-value", str(error))
+            return ""
 
     def _place(self, node: Node) -> str:
         """Give the absolute path that a file's text names; relative ones start at the file."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
 from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.table import Table
 from pyiceberg.transforms import MonthTransform
 
-from gateway.catalog.iceberg import Connection, open_catalog
+from gateway.catalog.iceberg import Connection, open_catalog, warehouse_at
 from gateway.demo.data import DemoTable
 
 CATALOG = "lake"
@@ -22,9 +25,12 @@ _PROPERTIES = {
 
 
 def connection(data_dir: Path) -> Connection:
-    """Where the demo's catalog stands below its data directory."""
+    """Where the demo's catalog stands below its data directory.
+
+    Raises ValueError for a directory whose name Iceberg cannot use.
+    """
     root = data_dir.absolute()
-    return Connection(CATALOG, str(root / "lake.db"), (root / "warehouse").as_uri())
+    return Connection(CATALOG, str(root / "lake.db"), warehouse_at(str(root / "warehouse")))
 
 
 def open_lake(data_dir: Path) -> SqlCatalog:
@@ -33,8 +39,9 @@ def open_lake(data_dir: Path) -> SqlCatalog:
     return open_catalog(connection(data_dir), write=True)
 
 
-def write(catalog: SqlCatalog, table: DemoTable) -> None:
+def write(data_dir: Path, catalog: SqlCatalog, table: DemoTable) -> None:
     """Write one table anew, with its history."""
+    _forget(data_dir, catalog, table.name)
     written = _create(catalog, table)
     written.append(table.first)
     if table.later is not None:
@@ -47,10 +54,18 @@ def write(catalog: SqlCatalog, table: DemoTable) -> None:
         written.overwrite(table.correction, overwrite_filter=table.corrects)
 
 
+def _forget(data_dir: Path, catalog: SqlCatalog, name: str) -> None:
+    """Drop the table and what lies in its own folder.
+
+    Not ``purge_table``: in a copied directory the catalog still names the original's files.
+    """
+    with suppress(NoSuchTableError):
+        catalog.drop_table(name)
+    shutil.rmtree(data_dir / "warehouse" / Path(*name.split(".")), ignore_errors=True)
+
+
 def _create(catalog: SqlCatalog, table: DemoTable) -> Table:
     catalog.create_namespace_if_not_exists(table.name.partition(".")[0])
-    if catalog.table_exists(table.name):
-        catalog.purge_table(table.name)
     created = catalog.create_table(
         table.name,
         schema=_documented(table.first.schema, table),

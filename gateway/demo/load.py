@@ -111,7 +111,7 @@ def _write(data_dir: Path, catalog: SqlCatalog, chosen: _Set, bars: Progress) ->
         bars.update(bar, description=table.name)
         if chosen.wanted:
             verify(table, chosen.wanted[table.name])
-        lake.write(catalog, table)
+        lake.write(data_dir, catalog, table)
         bars.advance(bar, sum(part.num_rows for part in table.parts))
     bars.update(bar, description=chosen.name)
     # Last and at once: a load that was cut short starts over.
@@ -129,14 +129,12 @@ def _is_there(data_dir: Path, chosen: _Set) -> bool:
     marker = data_dir / f"{chosen.name}.json"
     if not marker.exists() or not (data_dir / "lake.db").exists():
         return False
-    if json.loads(marker.read_text("utf-8")) != _content(data_dir, chosen):
+    if marker.read_text("utf-8") != json.dumps(_content(data_dir, chosen)):
         return False
-    present = locations(lake.connection(data_dir))
+    present = {".".join(name): at for name, at in locations(lake.connection(data_dir)).items()}
     return all(
-        tuple(name.split(".")) in present
-        and Path(present[schema, table].removeprefix("file://")).exists()
+        name in present and Path(present[name].removeprefix("file://")).exists()
         for name in chosen.names
-        for schema, _, table in [name.partition(".")]
     )
 
 

@@ -52,7 +52,9 @@ def test_a_file_open_to_others_is_refused(mode: int, tmp_path: Path):
         read_secret({"file": "key"}, tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"hunter2", b'["hunter2"]', b'{"a": "hunter2"', b"\xff", b"[" * 99_999])
+@pytest.mark.parametrize(
+    "content", [b"hunter2", b'["hunter2"]', b'{"a": "hunter2"', b"\xff", b"[" * 99_999]
+)
 def test_errors_never_repeat_the_content(content: bytes, tmp_path: Path):
     _private(tmp_path / "keys.json", content)
     with pytest.raises(SecretError) as caught:

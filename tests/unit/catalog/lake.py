@@ -28,7 +28,7 @@ from pyiceberg.types import (
     UUIDType,
 )
 
-from gateway.catalog.iceberg import Connection, open_catalog
+from gateway.catalog.iceberg import Connection, open_catalog, warehouse_at
 
 HEAD = """\
 schema_version: 1
@@ -133,7 +133,7 @@ TYPES = Schema(
 
 def connection(directory: Path) -> Connection:
     """The catalog of a test's mesh."""
-    return Connection("lake", str(directory / "lake.db"), (directory / "warehouse").as_uri())
+    return Connection("lake", str(directory / "lake.db"), warehouse_at(f"{directory}/warehouse"))
 
 
 def create(directory: Path, name: str, schema: Schema, comment: str = "") -> None:
