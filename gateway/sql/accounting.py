@@ -71,7 +71,7 @@ def _leaf(node: exp.Expression) -> Iterator[Leaf]:
         yield (HEX, node.this)
     elif isinstance(node, exp.Select):
         yield _SELECT
-    elif isinstance(node, exp.DataType):
+    elif type(node) is exp.DataType:
         inner = tokens(node.args["kind"])
         yield from ((t.key, t.value) for t in inner if t.key in _COUNTED)
 

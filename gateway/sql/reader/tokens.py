@@ -11,9 +11,10 @@ class UnreadableError(Exception):
 
 
 class Token(NamedTuple):
-    """``kind`` is word, name (quoted identifier), text (string), number, hex, hole or sign.
+    """One token.
 
-    ``value`` is upper case for words, unquoted for names and texts.
+    ``kind`` is word, name (quoted identifier), text (string), escaped (DuckDB's ``e'…'``),
+    number, hex, hole or sign. ``value`` is upper case for words, unquoted for names and texts.
     """
 
     kind: str
@@ -25,6 +26,7 @@ _TOKEN = re.compile(
     r"""
       (?P<blank>\s+)
     | (?P<hex>[xX]'[0-9A-Fa-f]*')
+    | (?P<escaped>[eE]'(?:[^'\\]|\\.|'')*')
     | (?P<word>[A-Za-z_][A-Za-z0-9_]*)
     | (?P<name>"(?:[^"]|"")+")
     | (?P<text>'(?:[^']|'')*')
@@ -34,7 +36,6 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-_STUCK = re.compile(r"(?<=[A-Za-z0-9_])['\"]")
 
 
 def tokens(text: str, *, holes: bool = False) -> list[Token]:

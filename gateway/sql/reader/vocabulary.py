@@ -35,7 +35,7 @@ kurtosis_pop skewness regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr
 regr_sxy regr_syy product bit_and bit_or bit_xor approx_count_distinct quantile_cont quantile_disc
 row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value last_value nth_value
 grouping grouping_id random uuid gen_random_uuid geomean levenshtein damerau_levenshtein
-nfc_normalize strip_accents to_base bin bar format printf bit_length octet_length
+nfc_normalize strip_accents to_base bin bar bit_length octet_length left right
 """
 _CLOSED = frozenset(_DUCKDB.split())
 

@@ -226,9 +226,15 @@ class Walk:
         self._c.expect("sign", ")")
 
     def _name(self) -> str:
+        if self._own(self._c.peek().value) and self._c.peek().kind == "word":
+            return self._c.next().value
         name = self._c.expect("name")
         self.names.add(name)
         return name
+
+    def _own(self, word: str) -> bool:
+        """Whether a bare word is a name the DuckDB translation made up itself."""
+        return self._context.engine == "duckdb" and word.startswith("MG_")
 
     def _run(self, scope: Scope, *, ends: frozenset[str], comma: bool = False) -> None:
         """Read expressions up to a clause, a set operation, a closing bracket or the end."""
@@ -263,6 +269,8 @@ class Walk:
             self._word(token.value)
         elif token == ("sign", "("):
             self._bracket(scope)
+        elif token.kind == "escaped" and self._context.engine == "trino":
+            raise UnreadableError("a text with escapes")
         elif self._context.engine == "trino" and token.value in _NOT_TRINO and token.kind == "sign":
             raise UnreadableError(f"{token.value} in an expression")
 
@@ -292,8 +300,14 @@ class Walk:
         called = self._c.sign("(")
         if word == "FROM" and self._distinct_from(-1):
             return
+        if self._own(word) and (not called or word.startswith("MG_M_")):
+            return
         if word == "AS" and not called and self._c.peek().kind != "name":
-            raise UnreadableError("a name without quotes")
+            if not self._own(self._c.peek().value):
+                raise UnreadableError("a name without quotes")
+            return
+        if self._context.engine == "duckdb" and self._c.sign(":") and self._c.sign("=", 1):
+            return
         if called and (word in SYNTAX_CALLS or word in TYPES or self._known(word.lower())):
             return
         if called or word not in EXPRESSION:

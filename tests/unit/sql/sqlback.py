@@ -79,7 +79,12 @@ def decide(
 def decision(*tables: TableDecision) -> Decision:
     """The decision about these tables."""
     return Decision(
-        "d1", "sha256:0", "test", {}, datetime(2030, 1, 1, tzinfo=UTC), "allow",
+        "d1",
+        "sha256:0",
+        "test",
+        {},
+        datetime(2030, 1, 1, tzinfo=UTC),
+        "allow",
         {t.table: t for t in tables},
     )
 
