@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,27 +17,21 @@ from gateway.access.model import Grant
 from gateway.audit.store import AuditStore
 from gateway.catalog.model import CatalogSnapshot
 from gateway.catalog.registry import CatalogRegistry
-from gateway.engines.base import RunOptions
 from gateway.engines.duckdb import EmbeddedEngine
 from gateway.identity.authenticate import Authenticator, is_loopback
 from gateway.identity.directory import Directory
 from gateway.identity.passwords import PasswordFile
-from gateway.identity.principal import Principal
 from gateway.identity.tokens import TokenFile
-from gateway.metadata.visible import VisibleCatalog
 from gateway.policy.service import PolicyService
 from gateway.protocol.commands import Commands
 from gateway.protocol.http import Edge, address_of
 from gateway.protocol.poll import PollKeys, Sealer
-from gateway.protocol.producer import Stream
 from gateway.protocol.routes import StatementEndpoint
 from gateway.protocol.running import Limits, RunningQueries
 from gateway.protocol.submit import Submitter
 from gateway.query.asked import GrantBook
-from gateway.query.plan import Plan
 from gateway.query.service import QueryService, Sources
 from gateway.server.reload import Reloaded
-from gateway.session import Session
 from gateway.settings import Settings
 from gateway.telemetry import Metrics
 from gateway.tokens.keys import KeyRing
@@ -56,7 +50,7 @@ class Gateway:
     """One gateway, built but not started."""
 
     settings: Settings
-    service: Runner
+    service: QueryService
     engine: EmbeddedEngine
     audit: AuditStore
     registry: CatalogRegistry
@@ -103,41 +97,6 @@ class Gateway:
         await self.engine.close()
         self.service.close()
         self.audit.close()
-
-
-class Runner:
-    """The query service as the endpoint wants it: a run has a number of seconds."""
-
-    def __init__(self, queries: QueryService) -> None:
-        self._queries = queries
-
-    async def submit(
-        self, text: str, session: Session, principal: Principal, query_id: str
-    ) -> Plan:
-        """Admit a statement, or record and raise its refusal."""
-        return await self._queries.submit(text, session, principal, query_id)
-
-    async def start(
-        self, plan: Plan, session: Session, principal: Principal, query_id: str, seconds: float
-    ) -> Stream:
-        """Run an admitted statement."""
-        options = RunOptions(
-            query_id=query_id, deadline_seconds=seconds, time_zone=session.time_zone
-        )
-        return await self._queries.run(plan, session, principal, query_id, options)
-
-    async def visible(self, session: Session, principal: Principal) -> VisibleCatalog:
-        """All that this principal may see."""
-        return await self._queries.visible(session, principal)
-
-    @property
-    def revisions(self) -> Mapping[str, str]:
-        """The policy revisions in force."""
-        return self._queries.revisions
-
-    def close(self) -> None:
-        """Release what planning holds."""
-        self._queries.close()
 
 
 class TokenKeys:
@@ -226,8 +185,8 @@ def _build(settings: Settings) -> Gateway:
     engine = _engine(settings)
     audit = AuditStore(state / _AUDIT)
     sources = Sources(lambda: registry.current, _grants(settings), lambda: datetime.now(UTC))
-    service = Runner(
-        QueryService(policy, sources, engine=engine, audit=audit, salt_key=secrets.token_bytes(32))
+    service = QueryService(
+        policy, sources, engine=engine, audit=audit, salt_key=secrets.token_bytes(32)
     )
     queries = RunningQueries(_limits(settings), metrics)
     commands = Commands(service, queries, directory.current)
