@@ -46,8 +46,17 @@ def load_catalog(directory: Path, environment: Mapping[str, str] | None = None) 
 
 
 def read_files(directory: Path) -> dict[Path, bytes | None]:
-    """Read the domain files (``*.yaml`` but the reserved names); None: cannot be read."""
-    paths = sorted(path for path in directory.glob("*.yaml") if path.name not in RESERVED)
+    """Read the domain files (``*.yaml`` but the reserved names); None: cannot be read.
+
+    ``*.yml`` is read too, to be refused by name; editors' dot files are not.
+    """
+    paths = sorted(
+        path
+        for path in directory.glob("*.y*ml")
+        if path.suffix in {".yaml", ".yml"}
+        and path.name not in RESERVED
+        and not path.name.startswith(".")
+    )
     return {path: _read(path) for path in paths}
 
 
@@ -162,6 +171,7 @@ class _Building:
                 self._locations[connection] = None
         if self._locations[connection] is None and spec.connection_mark is not None:
             message = f"catalog {connection.name} cannot be opened at {connection.database}"
+            message += "" if Path(connection.database).exists() else ": there is no such file"
             self._report(spec, spec.connection_mark, "catalog-unreachable", message)
         return self._locations[connection]
 

@@ -87,6 +87,8 @@ class _Parser:
         )
 
     def _check_version(self) -> None:
+        if self._path.suffix != ".yaml":
+            self._reader.report(1, 1, "bad-name", f"rename it {self._path.stem}.yaml")
         node = self._root.node("schema_version")
         if node is not None and (node.kind, node.value) != ("int", _SCHEMA_VERSION):
             self._reader.at(node, "bad-value", f"schema_version {_SCHEMA_VERSION} is read here")

@@ -143,6 +143,7 @@ def test_reserved_files_are_not_domains(mesh: Path):
     (mesh / "grants.yaml").write_text("grants: []\n")
     (mesh / "principals.yaml").write_text("principals: {}\n")
     (mesh / "README.md").write_text("hello\n")
+    (mesh / ".claims.yaml").write_text("half-wri")
     assert load_catalog(mesh) == before
 
 
@@ -156,6 +157,7 @@ def test_paths_follow_the_environment(mesh: Path, tmp_path: Path):
     assert HOURS not in missing.tables
     assert [problem.code for problem in missing.problems] == ["catalog-unreachable"]
     assert str(tmp_path / "nowhere") in missing.problems[0].message
+    assert missing.problems[0].message.endswith(": there is no such file")
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -256,3 +258,12 @@ def test_an_empty_folder_is_an_empty_mesh(tmp_path: Path):
     snapshot = load_catalog(tmp_path)
     assert (dict(snapshot.domains), dict(snapshot.tables), snapshot.problems) == ({}, {}, ())
     assert load_catalog(tmp_path / "missing").version == snapshot.version
+
+
+def test_a_file_of_the_other_suffix_is_named(mesh: Path):
+    (mesh / "weather.yaml").rename(mesh / "weather.yml")
+    snapshot = load_catalog(mesh)
+    assert [str(p) for p in snapshot.problems] == [
+        f"{mesh}/weather.yml:1:1: bad-name: rename it weather.yaml"
+    ]
+    assert "weather" not in snapshot.domains
