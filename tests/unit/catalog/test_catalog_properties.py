@@ -44,7 +44,7 @@ pieces = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 @given(st.sampled_from(["claims", "weather"]), positions, st.integers(0, 12), pieces)
 def test_a_changed_domain_changes_no_other(mesh: Mesh, name: str, at: float, cut: int, piece: str):
     """``members`` is left alone: the others may rely on its token domain."""
@@ -63,7 +63,7 @@ def test_a_changed_domain_changes_no_other(mesh: Mesh, name: str, at: float, cut
     assert {problem.file for problem in snapshot.problems} <= {str(path)}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_content_raises_and_what_is_no_domain_is_reported(mesh: Mesh, content: bytes):
     snapshot = mesh.loader.load({**mesh.files, mesh.path / "odd.yaml": content}).snapshot
@@ -71,7 +71,7 @@ def test_no_content_raises_and_what_is_no_domain_is_reported(mesh: Mesh, content
     assert snapshot.tables == mesh.whole.tables
 
 
-@settings(max_examples=50, deadline=None)
+@settings(deadline=None)
 @given(st.permutations(DOMAINS))
 def test_the_order_of_files_does_not_matter(mesh: Mesh, order: list[str]):
     paths = [mesh.path / f"{name}.yaml" for name in order]
@@ -89,7 +89,7 @@ scalars = st.one_of(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(deadline=None)
 @given(scalars)
 def test_a_plain_value_means_what_yaml_means_or_is_reported(text: str):
     """Nothing reads a value one way here and another way in every other YAML tool."""
