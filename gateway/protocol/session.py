@@ -130,11 +130,13 @@ def decode_prepared(text: str) -> str:
     if not text.startswith(_ZSTD):
         return text
     try:
-        packed = base64.urlsafe_b64decode(text.removeprefix(_ZSTD))
+        packed = base64.b64decode(text.removeprefix(_ZSTD), altchars=b"-_", validate=True)
         reader = zstandard.ZstdDecompressor(max_window_size=1 << 23).stream_reader(packed)
         raw = reader.read(MAX_PREPARED_TEXT + 1)
         if len(raw) > MAX_PREPARED_TEXT:
             raise BadRequestError("a prepared statement is longer than 1 MiB")
+        if not raw:
+            raise BadRequestError("a compressed prepared statement is empty")
         return raw.decode()
     except (zstandard.ZstdError, binascii.Error, ValueError):
         raise BadRequestError("a compressed prepared statement cannot be read") from None

@@ -85,7 +85,7 @@ class FakeService:
     sessions: list = field(default_factory=list)
     revisions: dict = field(default_factory=lambda: {"policy": "r1"})
 
-    async def submit(self, text, session, principal, query_id):
+    async def submit(self, text, session, principal, _query_id):
         self.sessions.append((session, principal))
         found = self.plans.get(text)
         if isinstance(found, Exception):
@@ -94,7 +94,7 @@ class FakeService:
             raise MeshgateError("SYNTAX_ERROR", "line 1:1: mismatched input", line=1, column=1)
         return found
 
-    async def start(self, plan, session, principal, query_id, seconds):
+    async def start(self, plan, _session, _principal, _query_id, _seconds):
         if plan.answer is None:
             stream = FakeStream((), pa.table({}))
         else:
@@ -102,7 +102,7 @@ class FakeService:
         self.streams.append(stream)
         return stream
 
-    async def visible(self, session, principal):
+    async def visible(self, _session, _principal):
         return Visible()
 
 
@@ -232,7 +232,7 @@ def make_command():
 
 @pytest.fixture
 def note():
-    return lambda code, name, text: Warning_(code, name, text)
+    return Warning_
 
 
 @pytest.fixture

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pyarrow as pa
 
 from gateway.datatypes import DataType
 from gateway.errors import MeshgateError
+from gateway.identity.authenticate import Authenticator
+from gateway.identity.directory import Directory
+from gateway.identity.tokens import ApiToken, mint
+from gateway.protocol.http import Edge
 from gateway.protocol.running import Limits
 from gateway.results import ResultColumn
-from gateway.sql.model import Kind
+from gateway.sql.model import GovernedQuery, Kind
 
 KEYS = [
     "id", "infoUri", "partialCancelUri", "nextUri", "columns", "data", "stats", "error",
@@ -327,27 +335,49 @@ async def test_unknown_properties_and_zones_are_errors_with_status_200(world):
 
 
 async def test_statistics_of_restricted_statements_hide_volumes(world, make_rows):
-    client = world.client()
-    pages = await client.pages("SELECT 1")
-    assert pages[-1]["stats"]["processedRows"] == 1
-    assert all(isinstance(page["stats"]["completedSplits"], int) for page in pages)
-    assert "rootStage" not in pages[-1]["stats"]
+    governed = GovernedQuery(
+        "SELECT 1", "duckdb", Kind.QUERY, (), (), {}, restricted=True, decision_id="d",
+        decision_fingerprint="f",
+    )  # fmt: skip
+    world.service.plans["filtered"] = replace(make_rows(numbers(5)), governed=governed)
+    open_stats = (await world.client().pages("SELECT 1"))[-1]["stats"]
+    closed_stats = (await world.client().pages("filtered"))[-1]["stats"]
+    assert open_stats["processedRows"] == 1
+    hidden = {name for name, value in closed_stats.items() if value == 0}
+    assert {"processedRows", "processedBytes", "physicalInputBytes", "cpuTimeMillis"} <= hidden
+    assert (closed_stats["totalSplits"], closed_stats["nodes"]) == (100, 1)
+    assert "rootStage" not in open_stats | closed_stats
 
 
 async def test_large_pages_are_packed_for_clients_on_a_network(make_world, make_rows):
-    from gateway.identity.authenticate import Authenticator
-    from gateway.identity.directory import Directory
-    from gateway.protocol.http import Edge
+    def directory():
+        return Directory.of({"principals": {"alice": {}}})
 
-    world = make_world(edge=Edge(public_url="https://gw.example"))
+    token, digest = mint("t1")
+    tokens = FakeTokens(token, ApiToken("t1", digest, "alice", datetime.max.replace(tzinfo=UTC)))
+    login = Authenticator(directory, tokens=tokens)
+    world = make_world(authenticator=login, edge=Edge(public_url="https://gw.example"))
     world.service.plans["many"] = make_rows(numbers(20_000))
-    client = world.client()
-    packed = ("Accept-Encoding", "gzip")
-    uri = (await client.post("many")).page["nextUri"]
+    client = world.client(peer="10.0.0.9")
+    head = [("Authorization", f"Bearer {token}"), ("Accept-Encoding", "gzip, deflate")]
+    reply = await client.request("POST", "/v1/statement", head, b"many", scheme="https")
+    uri = reply.page["nextUri"]
     assert uri.startswith("https://gw.example/v1/statement/queued/")
-    reply = await client.get(uri, packed)
-    assert "content-encoding" not in reply.headers
-    assert Authenticator and Directory
+    reply = await client.request("GET", uri, head, scheme="https")
+    assert reply.headers["content-encoding"] == "gzip"
+    page = json.loads(gzip.decompress(reply.body))
+    assert page["data"][:2] == [[0], [1]]
+    assert len(reply.body) < len(str(page["data"])) / 3
+    near = await client.request("GET", uri, head, scheme="https", peer="127.0.0.1")
+    assert "content-encoding" not in near.headers
+
+
+class FakeTokens:
+    def __init__(self, text, token):
+        self.text, self.token = text, token
+
+    def verify(self, text, _now):
+        return self.token if text == self.text else None
 
 
 async def test_a_command_answers_in_the_post(world, make_command):
