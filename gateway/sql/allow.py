@@ -55,6 +55,12 @@ def _word(*words: str) -> Check:
     return lambda value: type(value) is str and value in words
 
 
+def _count(value: Any) -> bool:  # noqa: ANN401 - whatever a tree holds
+    if type(value) is exp.Literal:
+        return not value.args["is_string"] and value.this.isdigit()
+    return type(value) is exp.Placeholder
+
+
 def _text(pattern: re.Pattern[str]) -> Check:
     return lambda value: type(value) is str and pattern.fullmatch(value) is not None
 
@@ -77,7 +83,13 @@ def _type_text(value: Any) -> bool:  # noqa: ANN401 - whatever a tree holds
 _IDENTIFIER = _a(exp.Identifier)
 _QUERY = (exp.Select, exp.Union, exp.Intersect, exp.Except, exp.Values, exp.Subquery)
 _RELATION = (exp.Table, exp.Subquery, exp.Unnest, exp.Lateral)
-_COUNT = _a(exp.Literal, exp.Placeholder, exp.Paren, exp.Cast, exp.Neg)
+_MUST: Mapping[type, tuple[str, ...]] = {
+    exp.DataType: ("kind",),
+    exp.Interval: ("this", "unit"),
+    exp.Ordered: ("desc",),
+    exp.Unnest: ("expressions",),
+    exp.WindowSpec: ("kind", "start"),
+}
 _BINARY: Mapping[str, Check] = {"this": _node, "expression": _node}
 _TAIL: Mapping[str, Check] = {
     "with_": _a(exp.With),
@@ -156,8 +168,8 @@ RULES: Mapping[type, Mapping[str, Check]] = {
     exp.Cube: {"expressions": _nodes},
     exp.Order: {"this": _node, "expressions": _all(exp.Ordered)},
     exp.Ordered: {"this": _node, "desc": _flag, "nulls_first": _flag},
-    exp.Limit: {"expression": _COUNT},
-    exp.Offset: {"expression": _COUNT},
+    exp.Limit: {"expression": _count},
+    exp.Offset: {"expression": _count},
     exp.Distinct: {"expressions": _nodes},
     exp.Alias: {"this": _node, "alias": _IDENTIFIER},
     exp.Identifier: {"this": _name_text, "quoted": _flag},
@@ -254,6 +266,9 @@ def _check_node(node: exp.Expression) -> None:
     rules = RULES.get(type(node))
     if rules is None or node.comments:
         _refuse(node, f"the expression {node.key.upper()}")
+    required = (*node.required_args, *_MUST.get(type(node), ()))
+    if any(node.args.get(key) is None for key in required):
+        _refuse(node, f"this form of {node.key.upper()}")
     for key, value in node.args.items():
         if value is None or value == []:
             continue

@@ -17,6 +17,7 @@ from gateway.sql.statement import refuse_unpreparable
 from gateway.sql.trees import copy_tree
 
 _CALLS = {"nan": 0, "infinity": 0, "map": 2}
+_INTEGERS = frozenset({"tinyint", "smallint", "integer", "bigint"})
 _INNER = (exp.Paren, exp.Neg, exp.Array, exp.Tuple, exp.Cast)
 _LEAVES = (exp.Literal, exp.HexString, exp.Boolean, exp.Null, exp.DataType, exp.Interval)
 
@@ -88,7 +89,7 @@ def _replace(node: exp.Placeholder, argument: exp.Expression) -> None:
     constant = copy_tree(argument)
     if not isinstance(node.parent, (exp.Limit, exp.Offset)):
         constant = exp.Paren(this=constant)
-    elif not (isinstance(constant, exp.Literal) and constant.this.isdigit()):
+    else:
         constant = _whole_number(node, constant)
     for inner in constant.walk():
         inner.meta["at"] = node.meta["at"]
@@ -97,7 +98,9 @@ def _replace(node: exp.Placeholder, argument: exp.Expression) -> None:
 
 def _whole_number(node: exp.Placeholder, constant: exp.Expression) -> exp.Expression:
     """``BIGINT '10'`` as a count; Trino refuses anything but whole numbers here."""
-    literal = constant.this if isinstance(constant, exp.Cast) else None
-    if isinstance(literal, exp.Literal) and literal.this.isdigit():
+    typed = isinstance(constant, exp.Cast) and constant.args["to"].args["kind"] in _INTEGERS
+    literal = constant.this if typed else constant
+    whole = isinstance(literal, exp.Literal) and literal.args["is_string"] == typed
+    if whole and literal.this.isascii() and literal.this.isdigit():
         return exp.Literal(this=literal.this, is_string=False)
     raise located(node, "TYPE_MISMATCH", "Query offset or limit must be a whole number")

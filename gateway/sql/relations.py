@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from gateway.sql.expressions import QUERY_START, QUERY_TAIL, ExpressionGrammar
-from gateway.sql.lex import NUMBER
+from gateway.sql.lex import NUMBER, Token
 
 _SIDES = frozenset({"LEFT", "RIGHT", "FULL"})
 _JOIN_START = _SIDES | {"JOIN", "INNER", "CROSS", "NATURAL"}
@@ -69,7 +69,7 @@ class RelationGrammar(ExpressionGrammar):
         if self.key == "(":
             return self._parenthesized()
         if self.accept("UNNEST"):
-            return self._unnest(), []
+            return self._unnest(token), []
         if self.key == "LATERAL" and self.peek() == "(":
             self.take()
             lateral = exp.Lateral(this=self.subquery())
@@ -107,8 +107,7 @@ class RelationGrammar(ExpressionGrammar):
     def _query_follows(self) -> bool:
         return self.key in QUERY_TAIL or self.key in {"LIMIT", "OFFSET", "FETCH"}
 
-    def _unnest(self) -> exp.Expression:
-        token = self.token
+    def _unnest(self, token: Token) -> exp.Expression:
         self.expect("(")
         items = self.comma_separated(self.expression)
         self.expect(")")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from gateway.catalog.model import Column, Table
 from gateway.datatypes import DataType
@@ -58,6 +59,13 @@ DECISION = Decision(
         for n, (columns, hidden) in _TABLES.items()
     },
 )
+
+
+def cases(name: str) -> list[tuple[str, str]]:
+    """Read ``cases/<name>.txt``: blocks of input, ``----``, expected."""
+    text = (Path(__file__).parent / "cases" / f"{name}.txt").read_text(encoding="utf-8")
+    pairs = [block.split("\n----\n") for block in text.strip().split("\n\n")]
+    return [(given, expected) for given, expected in pairs]
 
 
 def resolved(text: str, defaults: Defaults = DEFAULTS) -> ResolvedQuery:

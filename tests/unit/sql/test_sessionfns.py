@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from gateway.errors import MeshgateError
+from gateway.session import Session
+from gateway.sql.parse import parse
+from gateway.sql.printer import Printer
+from gateway.sql.sessionfns import SESSION_NAMES, session_values
+from tests.unit.sql.front import DEFAULTS, NOW, refusal
+
+
+def values(zone: str, now: datetime = NOW) -> dict[str, str]:
+    found = session_values(Session("lake", None, zone), "it's alice", now)
+    return {name: Printer().print(value) for name, value in found.items()}
+
+
+def test_every_session_function_has_a_value():
+    assert set(values("UTC")) == SESSION_NAMES
+
+
+def test_values_are_those_of_the_session():
+    found = values("Europe/Paris")
+    assert found["current_user"] == "CAST('it''s alice' AS varchar)"
+    assert found["current_schema"] == "CAST(NULL AS varchar)"
+    assert found["current_timezone"] == "CAST('Europe/Paris' AS varchar)"
+    assert found["now"] == "TIMESTAMP '2024-05-17 15:45:59.987 Europe/Paris'"
+    assert found["localtimestamp"] == "TIMESTAMP '2024-05-17 15:45:59.987'"
+    assert found["current_time"] == "TIME '15:45:59.987+02:00'"
+    assert values("-08:30")["localtime"] == "TIME '05:15:59.987'"
+
+
+def test_the_hour_that_comes_twice_is_exact():
+    late = datetime(2024, 10, 27, 1, 30, tzinfo=UTC)
+    early = datetime(2024, 10, 27, 0, 30, tzinfo=UTC)
+    assert values("Europe/Paris", late)["now"] == (
+        "TIMESTAMP '2024-10-27 01:30:00.000 UTC' AT TIME ZONE 'Europe/Paris'"
+    )
+    assert values("Europe/Paris", late)["now"] != values("Europe/Paris", early)["now"]
+
+
+@pytest.mark.parametrize("zone", ["Nowhere/Here", "../etc/passwd", ""])
+def test_unknown_zones_are_refused(zone):
+    with pytest.raises(MeshgateError, match="Time zone not supported"):
+        values(zone)
+
+
+def test_statements_say_which_they_call():
+    statement = parse("SELECT NOW(), current_user, 'version()' FROM t", DEFAULTS)
+    assert statement.session_names == {"now", "current_user"}
+
+
+@pytest.mark.parametrize("call", ["now(1)", "version(1)", "current_timestamp(3)"])
+def test_arguments_are_refused(call):
+    assert refusal(f"SELECT {call}").startswith("NOT_SUPPORTED")
+
+
+def test_quoted_names_are_columns():
+    assert refusal('SELECT "current_user"').startswith("COLUMN_NOT_FOUND")
+    assert refusal('SELECT "current_user"()').startswith("NOT_SUPPORTED")
