@@ -94,8 +94,8 @@ class Fields:
             else:
                 reader.at(key, "unknown-key", _unknown(key.value, known))
         for key_name in required:
-            if key_name not in self._nodes:
-                reader.at(node, "missing-key", f"{key_name} is required here")
+            if self.node(key_name) is None:
+                reader.at(self.mark_of(key_name), "missing-key", f"{key_name} is required here")
 
     def node(self, key: str) -> Node | None:
         """Give the value's node; None when absent, or left empty."""
