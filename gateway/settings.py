@@ -12,8 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "MESHGATE_"
-OTHER_NAMES = frozenset({"MESHGATE_DATA", "MESHGATE_REQUIRE"})
-"""Names read elsewhere: where the demo's data lies, and what tests must not leave out."""
+OTHER_NAMES = frozenset(
+    {"MESHGATE_CACHE", "MESHGATE_DATA", "MESHGATE_OPA", "MESHGATE_REQUIRE", "MESHGATE_REWRITE"}
+)
+"""Names read elsewhere: where the demo's data lies, and what tests use."""
 
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
