@@ -9,12 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-import duckdb
-import pyarrow as pa
-from pyiceberg.exceptions import RESTError, ValidationError
-
 from gateway.errors import ERRORS, MeshgateError
-from gateway.sql.markers import read_marker
 
 _AGAIN = "run the query again; if it fails again, give the operators its id"
 
@@ -29,8 +24,8 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "INVALID_FUNCTION_ARGUMENT": "a function was called with a value it does not accept; "
         "use TRY to get NULL for such values",
         "INVALID_WINDOW_FRAME": "a window frame bound is NULL or negative",
-        "NOT_SUPPORTED": "a value is outside what this engine computes exactly as Trino does; "
-        "simplify the expression or restrict the rows it sees",
+        "NOT_SUPPORTED": "an expression or a value of this query is outside what this engine "
+        "computes exactly as Trino does; simplify the expression or restrict the rows it sees",
         "EXCEEDED_LOCAL_MEMORY_LIMIT": "the query needs more memory than a query may use; "
         "read fewer columns or rows, or aggregate earlier",
         "EXCEEDED_TIME_LIMIT": "the query ran longer than a query may; "
@@ -53,42 +48,3 @@ def failure(name: str, query_id: str, *, cause: str = "") -> MeshgateError:
     tail = f" (query {query_id})" if query_id else ""
     audit = {"engine_error": cause} if cause else None
     return MeshgateError(known, SENTENCES[known] + tail, audit=audit)
-
-
-def name_of(error: BaseException) -> str:
-    """Name the Trino error an exception of DuckDB, Arrow, pyiceberg or Python stands for."""
-    if isinstance(error, MeshgateError):
-        return error.name
-    if isinstance(error, duckdb.Error):
-        return _engine_name(error)
-    if isinstance(error, MemoryError | pa.ArrowMemoryError):
-        return "EXCEEDED_LOCAL_MEMORY_LIMIT"
-    if isinstance(error, OSError | RESTError | ValidationError):
-        return "CONFIGURATION_UNAVAILABLE"
-    return "GENERIC_INTERNAL_ERROR"
-
-
-def _engine_name(error: duckdb.Error) -> str:
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return "EXCEEDED_LOCAL_MEMORY_LIMIT"
-    if isinstance(error, duckdb.InterruptException):
-        return "USER_CANCELED"
-    text = str(error)
-    if "bad_alloc" in text or "Out of Memory Error" in text:
-        return "EXCEEDED_LOCAL_MEMORY_LIMIT"
-    if isinstance(error, duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException):
-        # Generated text that does not bind is our defect, whatever its text resembles.
-        return read_marker(text) or "GENERIC_INTERNAL_ERROR"
-    return read_marker(text) or _by_class(error)
-
-
-def _by_class(error: duckdb.Error) -> str:
-    """Fall back on DuckDB's own classes where its texts vary."""
-    classes: tuple[tuple[type[duckdb.Error], str], ...] = (
-        (duckdb.OutOfRangeException, "NUMERIC_VALUE_OUT_OF_RANGE"),
-        (duckdb.ConversionException, "INVALID_CAST_ARGUMENT"),
-        (duckdb.NotImplementedException, "NOT_SUPPORTED"),
-    )
-    return next(
-        (name for kind, name in classes if isinstance(error, kind)), "GENERIC_INTERNAL_ERROR"
-    )

@@ -23,10 +23,10 @@ import pyarrow as pa
 
 from gateway.engines import frames
 from gateway.engines.database import check_statement, lock, open_database
-from gateway.engines.failures import name_of
 from gateway.engines.frames import Closed, Frame, Kind
 from gateway.engines.iceberg import Tables
 from gateway.engines.job import QueryJob, WorkerConfig
+from gateway.engines.naming import name_of
 from gateway.engines.scan import Cancelled, GovernedScan, stop_if
 from gateway.engines.tokenfns import holds, register, selftest
 from gateway.errors import MeshgateError

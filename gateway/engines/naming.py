@@ -1,0 +1,58 @@
+"""Which of Trino's errors an exception inside a worker stands for.
+
+Only names leave a worker: texts of engines and libraries carry cell values and paths.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+from pyiceberg.exceptions import RESTError, ValidationError
+
+from gateway.errors import MeshgateError
+from gateway.sql.markers import read_marker
+
+
+def name_of(error: BaseException) -> str:
+    """Name the Trino error an exception of DuckDB, Arrow, pyiceberg or Python stands for."""
+    if isinstance(error, MeshgateError):
+        return error.name
+    if isinstance(error, duckdb.Error):
+        return _engine_name(error)
+    if isinstance(error, MemoryError | pa.ArrowMemoryError):
+        return "EXCEEDED_LOCAL_MEMORY_LIMIT"
+    if isinstance(error, OSError | RESTError | ValidationError):
+        return "CONFIGURATION_UNAVAILABLE"
+    return "GENERIC_INTERNAL_ERROR"
+
+
+def _engine_name(error: duckdb.Error) -> str:
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return "EXCEEDED_LOCAL_MEMORY_LIMIT"
+    if isinstance(error, duckdb.InterruptException):
+        return "USER_CANCELED"
+    text = str(error)
+    if "bad_alloc" in text or "Out of Memory Error" in text:
+        return "EXCEEDED_LOCAL_MEMORY_LIMIT"
+    if isinstance(error, duckdb.CatalogException) and "Table with name" in text:
+        # Only scans have names: generated text that asks for another is our defect.
+        return "GENERIC_INTERNAL_ERROR"
+    return read_marker(text) or _by_class(error)
+
+
+_BY_CLASS: tuple[tuple[type[duckdb.Error], str], ...] = (
+    (duckdb.OutOfRangeException, "NUMERIC_VALUE_OUT_OF_RANGE"),
+    (duckdb.ConversionException, "INVALID_CAST_ARGUMENT"),
+    (duckdb.BinderException, "NOT_SUPPORTED"),
+    (duckdb.CatalogException, "NOT_SUPPORTED"),
+    (duckdb.InvalidInputException, "NOT_SUPPORTED"),
+    (duckdb.InvalidTypeException, "NOT_SUPPORTED"),
+    (duckdb.TypeMismatchException, "NOT_SUPPORTED"),
+    (duckdb.NotImplementedException, "NOT_SUPPORTED"),
+)
+"""Where DuckDB's text is unknown: an expression nobody has proven is not supported."""
+
+
+def _by_class(error: duckdb.Error) -> str:
+    found = (name for kind, name in _BY_CLASS if isinstance(error, kind))
+    return next(found, "GENERIC_INTERNAL_ERROR")
