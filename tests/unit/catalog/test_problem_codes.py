@@ -61,7 +61,7 @@ CASES = [
     ("bad-value", "members", '"UNKNOWN"', '¶"unknown"', "never comes out of upper_alnum"),
     ("bad-value", "members", "trino: files", "trino: ¶fast", "index_subquery"),
     ("bad-value", "members", "v: 1,", "v: ¶100,", "versions are 1 to 99"),
-    ("bad-value", "members", '"2027-12-31"', '¶"2027-13-31"', "2027-12-31"),
+    ("bad-value", "members", '"2027-12-31"', '¶"2027-02-30"', "2027-12-31"),
     ("literal-secret", "members", "{env: MEMBER_KEY}", "¶c2VjcmV0", "never as its value"),
     ("literal-secret", "members", "{env: MEMBER_KEY}", "¶{value: x}", "never as its value"),
     ("literal-secret", "members", "{env: MEMBER_KEY}", "¶{env: a, file: b}", "never as its value"),
