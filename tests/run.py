@@ -24,7 +24,7 @@ def main() -> int:
     missing = [(part, what) for part, find, what in LEFT_OUT if find() is None]
     for part, what in missing:
         print(f"left out: {what} ({part} is missing; `make fetch` brings it)")
-    print("left out: benchmarks (`make bench`); the long property runs (HYPOTHESIS_PROFILE=long)")
+    print("left out: benchmarks (`make bench`); the long property runs (HYPOTHESIS=proof)")
     return status
 
 

@@ -1,0 +1,1 @@
+"""Ratios within one run; nothing here asserts an absolute time."""
