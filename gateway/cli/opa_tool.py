@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -93,6 +94,20 @@ class OpaTool:
         if covered:
             print("coverage of all lines: " + covered[-1].split(":")[1].strip(" ,") + " %")
         return 0 if done.returncode == 0 else 1
+
+    def evaluate(self, folder: Path, document: Path, query: str) -> dict[str, object]:
+        """One query over the modules and data of a folder: its status, and the value if any."""
+        loaded = [str(path) for path in sorted(folder.glob("*.rego"))]
+        data = [str(path) for path in sorted(folder.glob("data.json"))]
+        options = [option for path in (*loaded, *data) for option in ("-d", path)]
+        done = self._run("eval", *options, "-i", str(document), "-f", "json", query)
+        answer = json.loads(done.stdout)
+        if "errors" in answer:
+            return {"status": "eval_error"}
+        results = answer.get("result")
+        if not results:
+            return {"status": "undefined"}
+        return {"status": "defined", "value": results[0]["expressions"][0]["value"]}
 
     @contextmanager
     def serve(self, directory: Path) -> Iterator[str]:

@@ -260,9 +260,7 @@ class _Linter:
         for parent in _GUARDED:
             if path[: len(parent)] == parent and len(path) > len(parent):
                 self._reading.required.add((".".join(parent), path[len(parent)]))
-            elif path == parent[: len(path)] and (
-                path == parent or len(node.parts) - 1 > len(path)
-            ):
+            elif path == parent[: len(path)]:
                 where = ".".join(parent)
                 self._report("I05", node.token, f"name the field read below input.{where}")
 
@@ -274,7 +272,11 @@ class _Linter:
         path = _literal_path(source) if source.kind == "ref" else ()
         if len(path) + 1 != len(source.parts):
             return 0
-        if path not in _GUARDED or source.parts[0].text != "input":
+        if source.kind != "ref" or source.parts[0].text != "input":
+            return 0
+        if path == ("table",) and key.kind == "string":
+            return 1
+        if path not in _GUARDED:
             return 0
         if key.kind != "string":
             self._report("I05", key.token, "the field's name is a plain text")

@@ -91,7 +91,8 @@ def _problem(package: Package, text: str) -> Problem:
 
 def _first(text: str) -> str:
     message = _MESSAGE.search(text)
-    return " ".join((message["text"] if message else text).split())[:200]
+    said = " ".join((message["text"] if message else text).split())[:200]
+    return "evaluation failed" if said == "<error>" else said
 
 
 class Worker:

@@ -157,9 +157,7 @@ def request(
 def random_request(chance: random.Random) -> DecisionRequest:
     """One to three tables with random tags; about two of three are allowed."""
     odd = chance.random() < 0.3
-    tables = tuple(
-        _random_table(chance, number, odd=odd) for number in range(chance.randint(1, 3))
-    )
+    tables = tuple(_random_table(chance, number, odd=odd) for number in range(chance.randint(1, 3)))
     groups = ["lab"] if chance.random() < 0.85 else []
     grants = (grant(), grant("ag-2", grantee="group:auditors")) if chance.random() < 0.4 else ()
     regions = tuple(chance.sample(["EU", "US", "APAC", "Ä ö"], chance.randint(0, 3)))
