@@ -15,6 +15,7 @@ from sqlglot import exp
 from gateway.datatypes import DataType
 from gateway.errors import MeshgateError
 from gateway.sql.functions import FUNCTIONS, Function
+from gateway.sql.limits import MAX_TREE_DEPTH, rejected
 from gateway.sql.sessionfns import SESSION_NAMES
 
 Check = Callable[[Any], bool]
@@ -250,16 +251,24 @@ _AROUND = (exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)
 
 
 def check_tree(tree: exp.Expression) -> None:
-    """Raise NOT_SUPPORTED at the first node, argument, value or function not listed."""
-    stack: list[exp.Expression] = [tree]
+    """Raise at the first node, argument, value or function that is not listed.
+
+    Raises:
+        MeshgateError: NOT_SUPPORTED, FUNCTION_NOT_FOUND, FUNCTION_NOT_WINDOW, MISSING_OVER,
+            FUNCTION_NOT_AGGREGATE, QUERY_REJECTED (deeper than ``MAX_TREE_DEPTH``).
+
+    """
+    stack: list[tuple[exp.Expression, int]] = [(tree, 1)]
     while stack:
-        node = stack.pop()
+        node, depth = stack.pop()
+        if depth > MAX_TREE_DEPTH:
+            raise rejected("the query is nested too deeply", "name parts of it with WITH")
         _check_node(node)
         for value in node.args.values():
             if isinstance(value, exp.Expression):
-                stack.append(value)
+                stack.append((value, depth + 1))
             elif type(value) is list:
-                stack.extend(value)
+                stack.extend((item, depth + 1) for item in value)
 
 
 def _check_node(node: exp.Expression) -> None:

@@ -105,8 +105,7 @@ class Binder:
         if not isinstance(node, exp.Anonymous):
             return
         name = node.this.lower()
-        function = FUNCTIONS.get(name)
-        if function is not None and function.kind == "aggregate" and not _windowed(node):
+        if _is_aggregate(node):
             self.state.aggregates += 1
         if name in SESSION_NAMES:
             self._session_value(node, name)
@@ -136,6 +135,9 @@ class Binder:
         found = self._search(node, [part.this for part in parts], scope)
         self._note(found.field, label)
         self._refuse_capture(node, found)
+        if found.field.bare == "order" and _aggregated(node):
+            message = "Invalid reference to output projection attribute from ORDER BY aggregation"
+            raise located(node, "COLUMN_NOT_FOUND", message)
         fields = parts[found.used :]
         self.state.last = None if fields else found.field
         bound = reference(node, found.field, parts[found.used - 1])
@@ -218,6 +220,21 @@ def _with_fields(node: exp.Expression, fields: list[exp.Identifier]) -> exp.Expr
     for name in fields:
         node = exp.Dot(this=node, expression=exp.Identifier(this=name.this, quoted=True))
     return node
+
+
+def _is_aggregate(node: exp.Anonymous) -> bool:
+    function = FUNCTIONS.get(node.this.lower())
+    return function is not None and function.kind == "aggregate" and not _windowed(node)
+
+
+def _aggregated(node: exp.Expression) -> bool:
+    """Whether a reference of ORDER BY stands inside an aggregate."""
+    place = node.parent
+    while place is not None and not isinstance(place, exp.Ordered):
+        if isinstance(place, exp.Anonymous) and _is_aggregate(place):
+            return True
+        place = place.parent
+    return False
 
 
 def _windowed(node: exp.Expression) -> bool:
