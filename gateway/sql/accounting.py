@@ -57,6 +57,8 @@ def _leaves(tree: exp.Expression, names: Mapping[int, str]) -> Iterator[Leaf]:
         elif isinstance(node, exp.Table) and "scan" in node.meta:
             yield (QUOTED, names[node.meta["scan"]])
             stack.append(node.args.get("joins"))
+        elif isinstance(node, exp.Anonymous) and node.this.lower() == "normalize":
+            stack.extend(node.expressions[:1])  # the form stands as a bare word
         elif isinstance(node, exp.Expression):
             yield from _leaf(node)
             stack.extend(node.args.values())

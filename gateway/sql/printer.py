@@ -288,7 +288,7 @@ class Printer(ExpressionPrinter):
             isinstance(inner, exp.Subquery) and inner.args.get("joins")
         )
         text = self.print(inner) if query else self.relation(inner)
-        return f"({text}){self.modifiers(node)}{self.alias_name(node)}"
+        return f"{self.with_(node)}({text}){self.modifiers(node)}{self.alias_name(node)}"
 
     def modifiers(self, node: exp.Expression) -> str:
         """Print ORDER BY, OFFSET and LIMIT, led by a blank."""

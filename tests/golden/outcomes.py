@@ -36,7 +36,8 @@ async def plan(case: Case, text: str) -> Plan:
     world = case.options["world"]
     catalog, schema = DEFAULTS.get(world, (None, None))
     session = Session(
-        catalog=case.options.get("catalog", catalog), schema=case.options.get("schema", schema)
+        catalog=case.options.get("catalog", catalog) or None,
+        schema=case.options.get("schema", schema) or None,
     )
     principal = mesh(world).directory.principal(case.options["as"])
     assert principal is not None, f"{case.options['as']} is not in world {world}"

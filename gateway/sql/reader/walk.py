@@ -36,6 +36,7 @@ class Walk:
         self._context = context
         self._known = known
         self._depth = 0
+        self._brackets = 0
         self.found: list[Read] = []
         self.names: set[str] = set()
 
@@ -46,6 +47,7 @@ class Walk:
 
     def _query(self, scope: Scope) -> None:
         self._depth += 1
+        brackets, self._brackets = self._brackets, 0
         if self._depth > _DEEPEST:
             raise UnreadableError("queries nested too deep")
         if self._c.take("word", "WITH"):
@@ -53,6 +55,7 @@ class Walk:
         self._term(scope)
         self._rest(scope)
         self._depth -= 1
+        self._brackets = brackets
 
     def _rest(self, scope: Scope) -> None:
         """Read what may follow a query's first term."""
@@ -263,7 +266,8 @@ class Walk:
         token = self._c.next()
         if token.kind == "name":
             self.names.add(token.value)
-            if self._c.sign("("):
+            called = self._c.sign(".") and self._c.peek(1).kind == "word" and self._c.sign("(", 2)
+            if self._c.sign("(") or called:
                 raise UnreadableError("a call by a quoted name outside secured sub-queries")
         elif token.kind == "word":
             self._word(token.value)
@@ -276,6 +280,7 @@ class Walk:
 
     def _bracket(self, scope: Scope) -> None:
         before = self._c.peek(-2)
+        self._brackets += 1
         if self._c.word(*_QUERY):
             self._query(scope)
         elif before.kind == "word" and before.value in {"CAST", "TRY_CAST"}:
@@ -288,6 +293,7 @@ class Walk:
             self._run(scope, ends=frozenset())
         else:
             self._inside(scope)
+        self._brackets -= 1
         self._c.expect("sign", ")")
 
     def _inside(self, scope: Scope) -> None:
@@ -302,16 +308,25 @@ class Walk:
             return
         if self._own(word) and (not called or word.startswith("MG_M_")):
             return
-        if word == "AS" and not called and self._c.peek().kind != "name":
-            if not self._own(self._c.peek().value):
-                raise UnreadableError("a name without quotes")
+        if word == "AS":
+            self._as(called=called)
             return
-        if self._context.engine == "duckdb" and self._c.sign(":") and self._c.sign("=", 1):
+        if self._context.engine == "duckdb" and not called and self._field():
             return
         if called and (word in SYNTAX_CALLS or word in TYPES or self._known(word.lower())):
             return
         if called or word not in EXPRESSION:
             raise UnreadableError(f"{word} is not known here")
+
+    def _field(self) -> bool:
+        """Whether the word names a struct's field: ``word :=`` or ``.word``."""
+        return self._c.sign(".", -2) or (self._c.sign(":") and self._c.sign("=", 1))
+
+    def _as(self, *, called: bool) -> None:
+        """An alias in a select list, or the definition of a named window."""
+        named = self._c.peek().kind == "name" or self._own(self._c.peek().value)
+        if self._brackets or not (named or called):
+            raise UnreadableError("AS where no name follows or none can stand")
 
 
 _NOT_TRINO = frozenset({"{", "}", ":", "?", "@", "=>", "::", "//", "&", "|", "^", "~"})
