@@ -28,6 +28,7 @@ from gateway.settings import Settings, SettingsError, load_settings
 from gateway.telemetry import configure_logs
 
 _SHOWN = 1000
+_UNBOUNDED = 100_000
 _NUMERIC = re.compile(r"(?:tinyint|smallint|integer|bigint|real|double|decimal)\b")
 _RUN_SECONDS = 600.0
 Pages = AsyncIterator[Mapping[str, Any]]
@@ -211,13 +212,31 @@ def _print_table(
         return
     table = Table(header_style="bold")
     for column in columns:
-        right = "right" if _NUMERIC.match(column["type"]) else "left"
-        table.add_column(Text(column["name"]), justify=right, overflow="fold")  # type: ignore[arg-type]
+        right = _NUMERIC.match(column["type"]) is not None
+        table.add_column(Text(column["name"]), justify="right" if right else "left")
     for row in rows:
         table.add_row(*[_cell(value) for value in row])
-    console.print(table)
+    natural = console.measure(table, options=console.options.update(width=_UNBOUNDED)).maximum
+    if natural <= console.width:
+        console.print(table)
+    elif console.is_terminal:
+        _print_records(console, columns, rows)
+    else:
+        console.print(table, width=natural, soft_wrap=True)
     hidden = f", the first {len(rows):,} shown" if len(rows) < count else ""
     console.print(f"[dim]{count:,} {'row' if count == 1 else 'rows'}{hidden}[/dim]")
+
+
+def _print_records(
+    console: Console, columns: list[Mapping[str, Any]], rows: list[list[Any]]
+) -> None:
+    """One line a value, for rows too wide for the terminal."""
+    for number, row in enumerate(rows, 1):
+        console.rule(f"row {number}", align="left", style="dim")
+        grid = Table.grid(padding=(0, 2))
+        for column, value in zip(columns, row, strict=True):
+            grid.add_row(Text(column["name"], style="bold"), _cell(value))
+        console.print(grid)
 
 
 def _cell(value: object) -> Text:

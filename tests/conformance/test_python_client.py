@@ -71,9 +71,12 @@ def test_a_description_tells_names_and_types(connect):
 def test_values_are_python_values(connect):
     (found,) = rows(connect(), "SELECT money, day, moment, yes, big FROM kinds WHERE id = 1")
     assert found == [
-        Decimal("1234.50"), date(2020, 2, 29), datetime.fromisoformat("2020-01-02 03:04:05.678901"), True,
+        Decimal("1234.50"),
+        date(2020, 2, 29),
+        datetime.fromisoformat("2020-01-02 03:04:05.678901"),
+        True,
         9223372036854775807,
-    ]  # fmt: skip
+    ]
 
 
 def test_parameters_are_bound(connect):
@@ -136,6 +139,7 @@ def test_transactions(connect):
         cursor.execute("SELECT count(*) FROM base")
         assert cursor.fetchall() == [[20]]
         connection.commit()
+        cursor = connection.cursor()
         cursor.execute("SELECT claim_id FROM base WHERE claim_id = 1")
         assert cursor.fetchall() == [[1]]
         connection.rollback()
