@@ -51,6 +51,8 @@ class Place:
         return f"{name}({inside}){kept}{self.over}"
 
 
+_SAFE_DIGITS = 28
+"""A sum of ten thousand million such decimals fits."""
 Rule = Callable[[list[Term], Place, exp.Expression], Term | None]
 _MOMENTS = frozenset({"date", "timestamp", "time", "timestamp with time zone"})
 _PLAIN = frozenset({*NUMERIC, *_MOMENTS, "varchar", "boolean", "varbinary", "uuid"})
@@ -101,6 +103,8 @@ def _avg(terms: list[Term], place: Place, node: exp.Expression) -> Term | None:
         return Term(value.type, cast(place.call("avg", f"CAST({value.sql} AS DOUBLE)"), value.type))
     if value.type.base == "decimal":
         scale = value.type.params[1]
+        if value.type.params[0] > _SAFE_DIGITS:
+            raise unsupported(f"avg over {value.type.compact()}, whose sum may overflow", node)
         total, count = (place.call(name, value.sql) for name in ("sum", "count"))
         number = unscaled(total, MAX_DIGITS, scale)
         divisor = f"CAST(nullif({count}, 0) AS HUGEINT)"

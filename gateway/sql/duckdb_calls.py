@@ -47,7 +47,8 @@ def _scalar(writer: Writer, node: exp.Expression, name: str) -> Term:
         None if isinstance(item, exp.Lambda) else writer.term(item) for item in node.expressions
     ]
     signature, kinds, bound = _find(signatures, terms, name, node)
-    if signature.form is None:
+    odd = [k for v, k in bound.types.items() if v == "P" and k.base in _INCOMPARABLE]
+    if signature.form is None or odd:
         shown = ", ".join("lambda" if t is None else t.type.compact() for t in terms)
         raise unsupported(f"{name}({shown})", node)
     values: list[Term] = []
@@ -89,6 +90,8 @@ def _find(
     exact = [f for s in signatures if (f := _try(s, terms, exact=True)) is not None]
     if exact:
         return exact[0]
+    if len(signatures) > 1 and any(t is not None and t.type.base == "unknown" for t in terms):
+        raise unsupported(f"{name} with NULL", node)
     found = [f for s in signatures if (f := _try(s, terms, exact=False)) is not None]
     best = [
         one
@@ -142,6 +145,7 @@ def _lambda(writer: Writer, node: exp.Expression, pattern: Pattern, bound: Bindi
     return Term(body.type, f"lambda {listed}: {body.sql}", body.fallible)
 
 
+_INCOMPARABLE = frozenset({*FLOATS, "array", "map", "row", "json", "unknown"})
 CALLS: dict[type, Rule] = {
     exp.Anonymous: call,
     exp.Filter: aggregate,

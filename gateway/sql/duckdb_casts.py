@@ -66,8 +66,6 @@ def cast_term(
         return f"CASE {first} ELSE coalesce({tried.sql}, {failure}) END"
 
     sql = let(term.sql, body)
-    if attempt and term.fallible:
-        sql = f"TRY({sql})" if "(SELECT" not in sql else sql
     nan_free = term.nan_free or source.base not in {*FLOATS, "varchar"}
     return Term(target, sql, (can_fail and not attempt) or term.fallible, nan_free)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.datatypes import DataType
-from gateway.sql.duckdb_terms import Term, duck_type, let, raising
+from gateway.sql.duckdb_terms import Term, duck_type, let, let_two, raising
 from gateway.sql.typing_rules import MAX_DIGITS, arithmetic
 
 _SHORT = 18
@@ -74,7 +74,7 @@ def quotient(number: str, divisor: str, kind: DataType, *, overflow: int) -> str
         up = f"CASE WHEN abs({n} % {d}) >= abs({d}) - abs({n} % {d}) THEN {sign} ELSE 0 END"
         return f"({n} // {d} + {up})"
 
-    whole = let(number, lambda n: let(divisor, lambda d: rounded(n, d), "mg_d"))
+    whole = let_two(number, divisor, rounded)
     return rescaled(whole, kind, overflow=overflow)
 
 

@@ -21,7 +21,7 @@ from gateway.sql.duckdb_terms import (
     at_node,
     duck_type,
     field_name,
-    let,
+    let_two,
     null,
     raising,
     unsupported,
@@ -162,6 +162,8 @@ def subscript(writer: Writer, node: exp.Expression) -> Term:
         if not 1 <= key.constant <= len(value.type.fields):
             raise at_node("INVALID_FUNCTION_ARGUMENT", "ROW index out of bounds", node)
         return _extracted(value, key.constant - 1, value.type.children[key.constant - 1])
+    if value.type.base == "row":
+        raise unsupported("a row's field by a number that is no literal", node)
     message = f"Cannot apply operator: {value.type.compact()}[{key.type.compact()}]"
     raise at_node("TYPE_MISMATCH", message, node)
 
@@ -172,15 +174,12 @@ def _element(value: Term, key: Term, node: exp.Expression) -> Term:
     kind = value.type.children[0]
     index = coerce(key, BIGINT, node)
     failed = raising("INVALID_FUNCTION_ARGUMENT", kind)
-    sql = let(
+    sql = let_two(
         value.sql,
-        lambda v: let(
-            index.sql,
-            lambda i: (
+        index.sql,
+        lambda v, i: (
                 f"CASE WHEN {v} IS NULL OR {i} IS NULL THEN {null(kind)} "
                 f"WHEN {i} < 1 OR {i} > len({v}) THEN {failed} ELSE {v}[{i}] END"
-            ),
-            "mg_d",
         ),
     )
     return Term(kind, sql, fallible=True)
@@ -195,15 +194,12 @@ def _entry(value: Term, key: Term, node: exp.Expression) -> Term:
         raise unsupported(f"subscript of {value.type.compact()}", node)
     wanted = coerce(key, key_type, node)
     failed = raising("INVALID_FUNCTION_ARGUMENT", kind)
-    sql = let(
+    sql = let_two(
         value.sql,
-        lambda v: let(
-            wanted.sql,
-            lambda k: (
+        wanted.sql,
+        lambda v, k: (
                 f"CASE WHEN {v} IS NULL OR {k} IS NULL THEN {null(kind)} "
                 f"WHEN NOT map_contains({v}, {k}) THEN {failed} ELSE {v}[{k}] END"
-            ),
-            "mg_d",
         ),
     )
     return Term(kind, sql, fallible=True)

@@ -298,7 +298,8 @@ def _moments(symbol: str, left: Term, right: Term, node: exp.Expression) -> Term
         return _scaled(symbol, left, right, node)
     if right.type in intervals and symbol in "+-":
         return _shifted(symbol, left, right, node)
-    if symbol == "-" and left.type.base in {"date", "timestamp"}:
+    clocks = {"date", "timestamp", "time", "timestamp with time zone"}
+    if symbol == "-" and left.type.base in clocks:
         return _difference(left, right, node)
     return None
 
@@ -338,7 +339,7 @@ def _shifted(symbol: str, left: Term, right: Term, node: exp.Expression) -> Term
 def _difference(left: Term, right: Term, node: exp.Expression) -> Term | None:
     kind = common_type(left.type, right.type)
     if kind is None or kind.base not in {"date", "timestamp"}:
-        if kind is None:
+        if kind is None and right.type.base not in {"time", "timestamp with time zone"}:
             return None
         raise unsupported(f"{left.type.compact()} - {right.type.compact()}", node)
     one, other = coerce(left, kind, node), coerce(right, kind, node)

@@ -20,6 +20,10 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
 """Session settings by name, as text."""
 
 
+_BLANKS = " \t\n\x0b\f\r\x1c\x1d\x1e\x1f\u1680\u2028\u2029\u205f\u3000" + "".join(
+    chr(code) for code in range(0x2000, 0x200B) if code != 0x2007  # noqa: PLR2004 - no-break
+)
+"""What Java calls white space."""
 _REFUSED = "CAST('MG:NOT_SUPPORTED' AS INTEGER)"
 MACROS: tuple[str, ...] = (
     # halves go up, also before 1970
@@ -38,11 +42,66 @@ MACROS: tuple[str, ...] = (
         || printf('%02d:%02d:%02d.%03d', (abs(v) // 3600000) % 24, (abs(v) // 60000) % 60,
             (abs(v) // 1000) % 60, abs(v) % 1000)""",
     """CREATE MACRO mg_m_substr(v, s) AS CASE WHEN v IS NULL OR s IS NULL THEN NULL
-        WHEN s = 0 OR s > length(v) OR -s > length(v) THEN ''
-        WHEN s > 0 THEN substring(v, s) ELSE substring(v, length(v) + s + 1) END""",
+        WHEN s = 0 OR s > length(v) OR s < -length(v) THEN ''
+        WHEN s > 0 THEN substring(v, least(s, 2147483647))
+        ELSE substring(v, length(v) + greatest(least(s, 0), -2147483647) + 1) END""",
     """CREATE MACRO mg_m_substr_n(v, s, n) AS CASE WHEN n IS NULL THEN NULL
         WHEN v IS NULL OR s IS NULL THEN NULL
         WHEN n <= 0 THEN '' ELSE left(mg_m_substr(v, s), least(n, 2147483647)) END""",
+    *(f"CREATE MACRO mg_m_{name}(v) AS {name}(v, '{_BLANKS}')" for name in ("trim", "ltrim", "rtrim")),
+    """CREATE MACRO mg_m_join(l, s) AS substring(list_reduce(
+        list_filter(l, lambda x: x IS NOT NULL), lambda a, b: a || s || b, ''), length(s) + 1)""",
+    """CREATE MACRO mg_m_replace(v, s, r) AS CASE WHEN s = '' AND v = '' THEN r
+        WHEN s = '' THEN r || mg_m_join(regexp_extract_all(v, '(?s).'), r) || r
+        ELSE replace(v, s, r) END""",
+    """CREATE MACRO mg_m_split(v, s, n) AS CASE WHEN len(string_split(v, s)) <= n
+        THEN string_split(v, s) WHEN n IS NOT NULL THEN string_split(v, s)[1:n - 1]
+        || [mg_m_join(string_split(v, s)[n:], s)] END""",
+    """CREATE MACRO mg_m_ln(v) AS CASE WHEN v > 0 THEN ln(v)
+        WHEN v = 0 THEN CAST('-Infinity' AS DOUBLE) WHEN v IS NOT NULL THEN CAST('NaN' AS DOUBLE) END""",
+    # Java: NaN also for 1 to the NaN and for -1, 1 to the infinite
+    """CREATE MACRO mg_m_power(v, n) AS CASE WHEN v IS NULL OR n IS NULL THEN NULL
+        WHEN isnan(n) OR (abs(v) = 1 AND isinf(n)) THEN CAST('NaN' AS DOUBLE) ELSE pow(v, n) END""",
+    f"""CREATE MACRO mg_m_width_bucket(v, low, high, n) AS CASE
+        WHEN v IS NULL OR low IS NULL OR high IS NULL OR n IS NULL THEN NULL
+        WHEN n <= 0 OR n > 1000000 OR low = high OR isnan(v) OR NOT isfinite(low)
+            OR NOT isfinite(high) OR isinf(v) THEN CAST({_REFUSED} AS BIGINT)
+        WHEN low < high THEN CASE WHEN v < low THEN 0 WHEN v >= high THEN n + 1
+            ELSE CAST(floor(CAST(n AS DOUBLE) * (v - low) / (high - low)) AS BIGINT) + 1 END
+        ELSE CASE WHEN v > low THEN 0 WHEN v <= high THEN n + 1
+            ELSE CAST(floor(CAST(n AS DOUBLE) * (low - v) / (low - high)) AS BIGINT) + 1 END END""",
+    # three-valued: an unknown element makes a miss unknown
+    """CREATE MACRO mg_m_any(l) AS CASE WHEN l IS NULL THEN NULL WHEN list_contains(l, true)
+        THEN true WHEN len(l) > list_count(l) THEN NULL ELSE false END""",
+    """CREATE MACRO mg_m_all(l) AS CASE WHEN l IS NULL THEN NULL WHEN list_contains(l, false)
+        THEN false WHEN len(l) > list_count(l) THEN NULL ELSE true END""",
+    """CREATE MACRO mg_m_contains(l, e) AS CASE WHEN l IS NULL OR e IS NULL THEN NULL
+        WHEN list_contains(l, e) THEN true WHEN len(l) > list_count(l) THEN NULL ELSE false END""",
+    """CREATE MACRO mg_m_overlap(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL
+        WHEN list_has_any(list_filter(a, lambda x: x IS NOT NULL),
+            list_filter(b, lambda x: x IS NOT NULL)) THEN true
+        WHEN len(a) = 0 OR len(b) = 0 THEN false
+        WHEN len(a) > list_count(a) OR len(b) > list_count(b) THEN NULL ELSE false END""",
+    """CREATE MACRO mg_m_array_equal(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL
+        WHEN len(a) <> len(b) THEN false
+        ELSE mg_m_all(list_transform(list_zip(a, b), lambda x: x[1] = x[2])) END""",
+    # the first of equal elements stays where it is
+    """CREATE MACRO mg_m_distinct(l) AS list_filter(l, lambda x, i:
+        CASE WHEN x IS NULL THEN len(list_filter(l[1:i], lambda y: y IS NULL)) = 1
+        ELSE list_position(l, x) = i END)""",
+    """CREATE MACRO mg_m_has(l, e) AS CASE WHEN e IS NULL THEN len(l) > list_count(l)
+        ELSE list_contains(l, e) END""",
+    """CREATE MACRO mg_m_except(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL
+        ELSE list_filter(mg_m_distinct(a), lambda z: NOT mg_m_has(b, z)) END""",
+    """CREATE MACRO mg_m_intersect(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL
+        ELSE list_filter(mg_m_distinct(a), lambda z: mg_m_has(b, z)) END""",
+    """CREATE MACRO mg_m_slice(l, s, n) AS CASE WHEN l IS NULL OR s IS NULL OR n IS NULL THEN NULL
+        WHEN n = 0 OR abs(s) > len(l) THEN list_filter(l, lambda x: false)
+        ELSE l[CASE WHEN s > 0 THEN s ELSE len(l) + s + 1 END:
+            CASE WHEN s > 0 THEN s ELSE len(l) + s + 1 END + least(n, len(l)) - 1] END""",
+    """CREATE MACRO mg_m_map(k, v, failed) AS CASE WHEN k IS NULL OR v IS NULL THEN NULL
+        WHEN len(k) <> len(v) OR len(k) > list_count(k) OR len(list_distinct(k)) <> len(k)
+        THEN failed ELSE map(k, v) END""",
     # d: all digits, p: digits before the point, x: the exponent of the printed number
     """CREATE MACRO mg_m_sci(negative, d, p, x) AS CASE WHEN negative THEN '-' ELSE '' END
         || left(ltrim(d, '0'), 1) || '.'

@@ -121,3 +121,11 @@ def let(sql: str, body: Callable[[str], str], name: str = "mg_v") -> str:
     if len(sql) <= _LONG:
         return body(sql)
     return f"list_transform([{sql}], lambda {name}: {body(name)})[1]"
+
+
+def let_two(one: str, other: str, body: Callable[[str, str], str]) -> str:
+    """Use two texts several times; neither may stand inside a lambda, where no query can."""
+    if len(one) + len(other) <= _LONG:
+        return body(one, other)
+    pair = f"[struct_pack(a := {one}, b := {other})]"
+    return f"list_transform({pair}, lambda mg_v: {body('mg_v.a', 'mg_v.b')})[1]"

@@ -18,11 +18,13 @@ _NATURAL: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"Division by zero", "DIVISION_BY_ZERO"),
         (r"More than one row returned by a subquery", "SUBQUERY_MULTIPLE_ROWS"),
         (r"Overflow in multiplication of INT128", "NOT_SUPPORTED"),
-        (r"Out of Range Error: Overflow in ", "NUMERIC_VALUE_OUT_OF_RANGE"),
+        (r"Out of Range Error: Overflow (in|on) ?", "NUMERIC_VALUE_OUT_OF_RANGE"),
         (r"Type U?INT\d+ with value \S+ can't be cast .* type INT", "NUMERIC_VALUE_OUT_OF_RANGE"),
         (r"Could not convert string ", "INVALID_CAST_ARGUMENT"),
         (r"Casting value .* to type DECIMAL.* failed", "INVALID_CAST_ARGUMENT"),
         (r"Could not cast value .* to DECIMAL", "INVALID_CAST_ARGUMENT"),
+        (r"Map keys (must be unique|can not be NULL)", "INVALID_FUNCTION_ARGUMENT"),
+        (r"map key list does not align", "INVALID_FUNCTION_ARGUMENT"),
         (r"(date|timestamp) field value out of range", "INVALID_CAST_ARGUMENT"),
     )
 )

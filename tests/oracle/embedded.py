@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from gateway.catalog.model import Column, Table
 from gateway.datatypes import DataType
+from gateway.errors import MeshgateError
 from gateway.names import TableName
 from gateway.policy.model import ColumnDecision, Decision, TableDecision
 from gateway.protocol.values import json_texts
@@ -58,6 +59,9 @@ class Embedded:
 
     def translate(self, sql: str) -> Translated:
         statement = parse(sql, Defaults(CATALOG, SCHEMA))
+        for ref in statement.tables:
+            if ref.name not in self.tables:
+                raise MeshgateError("TABLE_NOT_FOUND", f"Table '{ref.name}' does not exist")
         resolved = resolve(statement, self._decision, self.tables)
         for scan in resolved.scans:
             name = f"{scan.table.name}:{scan.index}"
