@@ -85,7 +85,7 @@ def _schema(statement: Statement, visible: VisibleCatalog) -> tuple[str, str]:
         )
     asked = fold(statement.words.get("catalog") or statement.defaults.catalog or "")
     domain = visible.unavailable.get((asked, named))
-    if domain:
+    if domain and not visible.has_schema(asked, named):
         raise unavailable(domain)
     catalog = _catalog(statement, visible)
     if not visible.has_schema(catalog, named):
