@@ -55,9 +55,10 @@ def choose(
     """The one grant, or standing name, to stand on; None if there is none.
 
     First what the caller names (``wanted``); else dated grants, which match the
-    stated purpose, before standing ones; personal before group, then newest approval.
+    stated purpose, before standing ones (in the order given); personal before group,
+    then newest approval.
     """
-    ranked: list[Grant | str] = [*sorted(honoured, key=_rank), *sorted(standing)]
+    ranked: list[Grant | str] = [*sorted(honoured, key=_rank), *standing]
     for name in wanted:
         for candidate in ranked:
             if name == (candidate if isinstance(candidate, str) else candidate.id):

@@ -227,7 +227,8 @@ def explain(
 def _print_table(table: TableDecision, line: Callable[[str], None]) -> None:
     standing = f", by {table.grant}" if table.grant else ""
     line(f"{table.table}: {table.effect}{standing}")
-    line(f"  rows: {conditions.words(table.row_filter)}")
+    if table.effect == "allow":
+        line(f"  rows: {conditions.words(table.row_filter)}")
     for obligation in table.obligations:
         line(f"  obligation: {obligation.kind} {dict(obligation.params)}")
     if table.rights:

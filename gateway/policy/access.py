@@ -68,13 +68,11 @@ def candidate(table: Table, request: DecisionRequest, packages: Mapping[str, Pac
 
 
 def standing_names(package: Package | None, principal: Principal) -> tuple[str, ...]:
-    """``standing:<name>`` for every name whose groups the principal is in."""
+    """``standing:<name>`` for every name whose groups the principal is in, as METADATA has it."""
     if package is None:
         return ()
     return tuple(
-        STANDING + name
-        for name, groups in sorted(package.standing.items())
-        if groups & principal.groups
+        STANDING + name for name, groups in package.standing.items() if groups & principal.groups
     )
 
 
