@@ -195,7 +195,11 @@ class CallGrammar(WindowGrammar):
         if self.peek() != "[":
             return None
         self.take()
-        self.take()
+        return self.array()
+
+    def array(self) -> exp.Array:
+        """Read ``[ … ]`` where an operand begins."""
+        self.expect("[")
         items = [] if self.key == "]" else self.comma_separated(self.expression)
         self.expect("]")
         return exp.Array(expressions=items)

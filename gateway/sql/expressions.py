@@ -81,7 +81,7 @@ class ExpressionGrammar(CallGrammar):
 
     def _comparison(self, left: exp.Expression) -> exp.Expression:
         operator = _COMPARE[self.take().key]
-        if self.key in _QUANTIFIED and self.peek() == "(":
+        if self.key in _QUANTIFIED and self.peek() == "(" and self.peek(2) in QUERY_START:
             quantifier = _QUANTIFIED[self.take().key]
             right: exp.Expression = quantifier(this=self.subquery())
         else:
@@ -183,6 +183,8 @@ class ExpressionGrammar(CallGrammar):
             return self._hex(self.take())
         if key == "(":
             return self.place(self._parenthesis(), token)
+        if key == "[":
+            return self.place(self.array(), token)
         if key == "?":
             self.take()
             self.parameters += 1
