@@ -9,6 +9,7 @@ UV := .tools/bin/uv
 BIN := .venv/bin
 DATA ?= $(CURDIR)/.run/demo
 PORT ?= 8080
+TOUR ?= # --once stops the server after the tour
 export UV_LINK_MODE ?= copy
 export PYTHONDONTWRITEBYTECODE ?=
 
@@ -34,7 +35,7 @@ data: .venv/.done ## make the demo's Iceberg tables
 	@$(BIN)/python -m gateway.demo.load "$(DATA)"
 
 demo: data ## data, one query as three principals, the server left listening
-	@$(BIN)/python -m gateway.demo.tour --data "$(DATA)" --port "$(PORT)"
+	@$(BIN)/python -m gateway.demo.tour --data "$(DATA)" --port "$(PORT)" $(TOUR)
 
 test: .venv/.done ## all tests a bare machine can run
 	@$(BIN)/python -m tests.run

@@ -127,7 +127,6 @@ def serve(port: int, data: Path) -> subprocess.Popen[bytes]:
         **os.environ,
         "MESHGATE_DATA": str(data),
         "MESHGATE_SERVER__PORT": str(port),
-        "MESHGATE_STATE__DIRECTORY": str(data / "state"),
         "MESHGATE_LOG__LEVEL": "WARNING",
     }
     command = [sys.executable, "-m", "gateway.cli.main", "serve"]
