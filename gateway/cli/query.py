@@ -222,7 +222,7 @@ def _print_table(
     elif console.is_terminal:
         _print_records(console, columns, rows)
     else:
-        console.print(table, width=natural, soft_wrap=True)
+        Console(file=console.file, width=natural).print(table)
     hidden = f", the first {len(rows):,} shown" if len(rows) < count else ""
     console.print(f"[dim]{count:,} {'row' if count == 1 else 'rows'}{hidden}[/dim]")
 
