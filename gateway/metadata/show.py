@@ -9,6 +9,7 @@ import pyarrow as pa
 from gateway.catalog.model import Column
 from gateway.datatypes import DataType
 from gateway.errors import MeshgateError
+from gateway.metadata.functions import function_rows
 from gateway.metadata.like import matcher
 from gateway.metadata.properties import SESSION_PROPERTIES
 from gateway.metadata.reasons import unavailable
@@ -19,7 +20,6 @@ from gateway.names import TableName, fold, quote
 from gateway.results import Answer, ResultColumn
 from gateway.session import Session
 from gateway.sql.absent import table_error
-from gateway.sql.functions import FUNCTIONS
 from gateway.sql.model import Kind, Position, Statement, TableRef
 
 _VARCHAR, _BOOLEAN = DataType("varchar"), DataType("boolean")
@@ -190,12 +190,8 @@ def _text(value: str) -> str:
 
 def _show_functions(statement: Statement, _visible: VisibleCatalog, _session: Session) -> Answer:
     keep = _like(statement.words)
-    rows = [
-        [f.name, "", "", f.kind, f.deterministic, ""]
-        for f in sorted(FUNCTIONS.values(), key=lambda function: function.name)
-        if f.refused_because is None and keep(f.name)
-    ]
     headings = ["Function", "Return Type", "Argument Types", "Function Type"]
+    rows = [row for row in function_rows() if keep(str(row[0]))]
     return table_answer([*headings, "Deterministic:boolean", "Description"], rows)
 
 

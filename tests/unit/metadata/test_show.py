@@ -123,8 +123,18 @@ def test_functions_are_those_a_statement_may_call():
     assert found["lower"][2:4] == ["scalar", True]
     assert found["random"][3] is False
     assert found["sum"][2] == "aggregate"
+    assert "fail" not in found
     assert [n for n, *_ in rows(Kind.SHOW_FUNCTIONS, like="array_a%")] == ["array_agg"]
-    assert sorted(found) == [name for name, *_ in rows(Kind.SHOW_FUNCTIONS)]
+    assert list(found) == sorted(found)
+
+
+def test_overloads_have_a_row_each_with_trinos_types():
+    found = [(name, returns, takes) for name, returns, takes, *_ in rows(Kind.SHOW_FUNCTIONS)]
+    assert ("lower", "varchar(x)", "varchar(x)") in found
+    assert len([one for one in found if one[0] == "date_trunc"]) > 1
+    assert ("concat", "varchar", "varchar, varchar...") in found
+    assert ("element_at", "T", "array(T), bigint") in found
+    assert not any("unknown" in takes for _, _, takes in found)
 
 
 def test_session_shows_values_and_defaults():
