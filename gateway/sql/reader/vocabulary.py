@@ -36,6 +36,7 @@ regr_sxy regr_syy product bit_and bit_or bit_xor approx_count_distinct quantile_
 row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value last_value nth_value
 grouping grouping_id random uuid gen_random_uuid geomean levenshtein damerau_levenshtein
 nfc_normalize strip_accents to_base bin bar bit_length octet_length left right
+ends_with isoyear hamming list_reverse map_contains
 """
 _CLOSED = frozenset(_DUCKDB.split())
 
