@@ -22,14 +22,12 @@ def java_texts(array: pa.Array) -> pa.Array:
     text = array.cast(pa.string())
     size = pc.abs(array)
     plain = pc.or_(
-        pc.and_(
-            pc.greater_equal(size, _SMALLEST_PLAIN),
-            pc.less(size, _LARGEST_PLAIN),
-        ),
+        pc.and_(pc.greater_equal(size, _SMALLEST_PLAIN), pc.less(size, _LARGEST_PLAIN)),
         pc.equal(size, 0.0),
     )
-    whole = pc.and_(plain, pc.invert(pc.match_substring(text, ".")))
-    text = pc.if_else(whole, pc.binary_join_element_wise(text, ".0", ""), text)
+    whole = pc.and_(plain, pc.equal(pc.floor(array), array))
+    if pc.any(whole).as_py():
+        text = pc.if_else(whole, pc.binary_join_element_wise(text, ".0", ""), text)
     odd = pc.fill_null(pc.invert(plain), fill_value=False)
     if not pc.any(odd).as_py():
         return text

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from gateway.errors import MeshgateError
-from gateway.protocol.values import json_texts
+from gateway.protocol.values import column_texts
 from gateway.results import ResultColumn
 
 TARGET_BYTES = 1 << 20
@@ -65,14 +67,14 @@ class RowWriter:
     def _rows(self, batch: pa.RecordBatch) -> pa.Array:
         try:
             texts = [
-                json_texts(values, column.type, precise=self._precise)
+                column_texts(values, column.type, precise=self._precise)
                 for values, column in zip(batch.columns, self._columns, strict=True)
             ]
         except (pa.ArrowException, ValueError, KeyError) as error:
             raise MeshgateError(
                 "GENERIC_INTERNAL_ERROR", "a value does not have the announced type"
             ) from error
-        return pc.binary_join_element_wise(*texts, ",")
+        return _joined(texts)
 
     def _cut(self, rows: pa.Array) -> Iterator[Chunk]:
         ends = pc.cumulative_sum(pc.binary_length(rows).cast(pa.int64()))
@@ -81,10 +83,27 @@ class RowWriter:
             yield _chunk(rows)
             return
         start = done = 0
-        for at, end in enumerate(ends.to_pylist()):
-            if end - done >= self._target or at == len(rows) - 1:
-                yield _chunk(rows.slice(start, at + 1 - start))
-                start, done = at + 1, end
+        while start < len(rows):
+            at = bisect_left(ends, done + self._target, start, len(rows) - 1, key=_plain)
+            yield _chunk(rows.slice(start, at + 1 - start))
+            start, done = at + 1, ends[at].as_py()
+
+
+def _joined(columns: Sequence[tuple[bool, pa.Array]]) -> pa.Array:
+    """Rows of texts; quotes and commas between columns go in as one piece."""
+    pieces: list[Any] = []
+    between = ""
+    for quoted, text in columns:
+        quote = '"' if quoted else ""
+        between += quote
+        pieces += [between, text] if between else [text]
+        between = quote + ","
+    end = between.removesuffix(",")
+    return pc.binary_join_element_wise(*pieces, *([end] if end else []), "")
+
+
+def _plain(number: pa.Scalar) -> int:
+    return int(number.as_py())
 
 
 def _chunk(rows: pa.Array) -> Chunk:

@@ -39,16 +39,25 @@ def json_texts(array: pa.Array, kind: DataType, *, precise: bool) -> pa.Array:
             (capability PARAMETRIC_DATETIME); otherwise they are rounded to milliseconds.
 
     """
+    quoted, text = column_texts(array, kind, precise=precise)
+    return _around('"', text, '"') if quoted else text
+
+
+def column_texts(array: pa.Array, kind: DataType, *, precise: bool) -> tuple[bool, pa.Array]:
+    """JSON text of each value, and whether quotes are still to be put around all of them."""
     if pa.types.is_null(array.type):
-        return pa.array(["null"] * len(array), pa.string())
+        return False, pa.array(["null"] * len(array), pa.string())
     nested = _NESTED.get(kind.base)
     if nested is not None:
         text = nested(array, kind, precise)
     elif kind.base in _BARE:
         text = _bare(array, kind)
     else:
-        text = _quoted(plain_texts(array, kind, precise=precise), kind)
-    return pc.fill_null(text, "null")
+        text = _escaped(plain_texts(array, kind, precise=precise), kind)
+        if not text.null_count:
+            return True, text
+        text = _around('"', text, '"')
+    return False, pc.fill_null(text, "null") if text.null_count else text
 
 
 def plain_texts(array: pa.Array, kind: DataType, *, precise: bool) -> pa.Array:
@@ -69,10 +78,8 @@ def escape(text: pa.Array) -> pa.Array:
     return text
 
 
-def _quoted(text: pa.Array, kind: DataType) -> pa.Array:
-    if kind.base in _ESCAPED:
-        text = escape(text)
-    return _around('"', text, '"')
+def _escaped(text: pa.Array, kind: DataType) -> pa.Array:
+    return escape(text) if kind.base in _ESCAPED else text
 
 
 def _around(before: str, text: pa.Array, after: str) -> pa.Array:
@@ -83,8 +90,8 @@ def _bare(array: pa.Array, kind: DataType) -> pa.Array:
     text = plain_texts(array, kind, precise=True)
     if kind.base not in {"real", "double"}:
         return text
-    named = pc.match_substring_regex(text, "[NI]")
-    return pc.if_else(named, _around('"', text, '"'), text)
+    named = pc.invert(pc.is_finite(array))
+    return pc.if_else(named, _around('"', text, '"'), text) if pc.any(named).as_py() else text
 
 
 def _integer(array: pa.Array, _kind: DataType, _precise: bool) -> pa.Array:  # noqa: FBT001
@@ -149,7 +156,7 @@ def _map(array: pa.Array, kind: DataType, precise: bool) -> pa.Array:  # noqa: F
     names = (
         pa.array([""] * length, pa.string())
         if key.base == "unknown"
-        else _quoted(plain_texts(keys, key, precise=True), key)
+        else _around('"', _escaped(plain_texts(keys, key, precise=True), key), '"')
     )
     values = json_texts(array.items.slice(start, length), value, precise=precise)
     pairs = pc.binary_join_element_wise(names, values, ":")
