@@ -68,7 +68,7 @@ def _count(terms: list[Term], place: Place, node: exp.Expression) -> Term | None
     return Term(BIGINT, place.call("count", inside), nan_free=True)
 
 
-def _sum(terms: list[Term], place: Place, node: exp.Expression) -> Term | None:
+def _sum(terms: list[Term], place: Place, node: exp.Expression) -> Term | None:  # noqa: PLR0911 - one a type
     if len(terms) != 1:
         return None
     value = terms[0]
@@ -192,9 +192,12 @@ def _deviation(name: str) -> Rule:
         if value.type.base not in NUMERIC:
             return _unknown_or_none(value, node)
         number = cast_term(value, DOUBLE, node)
-        if not number.nan_free:
-            raise unsupported(f"{name} over {value.type.compact()}, which may hold NaN", node)
-        return Term(DOUBLE, place.call(name, number.sql))
+        if number.nan_free:
+            return Term(DOUBLE, place.call(name, number.sql))
+        odd = place.call("count", number.sql, f"NOT isfinite({number.sql})")
+        plain = place.call(name, number.sql, f"isfinite({number.sql})")
+        sql = f"CASE WHEN {odd} > 0 THEN {raising('NOT_SUPPORTED', DOUBLE)} ELSE {plain} END"
+        return Term(DOUBLE, sql, fallible=True)
 
     return rule
 

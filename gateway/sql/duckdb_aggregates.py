@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from gateway.datatypes import DataType
+from gateway.errors import MeshgateError
 from gateway.names import fold
 from gateway.sql.duckdb_aggregate_forms import AGGREGATES, WINDOWS, Place
 from gateway.sql.duckdb_terms import Term, at_node, unsupported
@@ -58,8 +59,7 @@ def aggregate(writer: Writer, node: exp.Expression) -> Term:
     if scope.in_aggregate:
         raise at_node("NESTED_AGGREGATION", f"Cannot nest aggregation '{found.name}'", node)
     if scope.forbids:
-        message = f"{scope.forbids} cannot contain aggregations, window functions or grouping operations: [{found.name}]"
-        raise at_node("EXPRESSION_NOT_SCALAR", message, node)
+        raise _misplaced(scope.forbids, node)
     scope.in_aggregate = True
     try:
         term = _written(writer, found, Place())
@@ -67,6 +67,11 @@ def aggregate(writer: Writer, node: exp.Expression) -> Term:
         scope.in_aggregate = False
     scope.aggregated = True
     return term
+
+
+def _misplaced(clause: str, node: exp.Expression) -> MeshgateError:
+    words = "cannot contain aggregations, window functions or grouping operations"
+    return at_node("EXPRESSION_NOT_SCALAR", f"{clause} {words}", node)
 
 
 def _written(writer: Writer, found: Call, place: Place) -> Term:
@@ -112,8 +117,7 @@ def windowed(writer: Writer, node: exp.Expression) -> Term:
     scope = writer.scope
     found = unwrap(node.this)
     if scope.forbids:
-        message = f"{scope.forbids} cannot contain aggregations, window functions or grouping operations: [{found.name}]"
-        raise at_node("EXPRESSION_NOT_SCALAR", message, node)
+        raise _misplaced(scope.forbids, node)
     if scope.in_aggregate:
         raise at_node("NESTED_WINDOW", "Cannot nest window functions inside aggregation", node)
     known = FUNCTIONS.get(found.name)

@@ -73,8 +73,11 @@ def _written(
         if isinstance(found, Term):
             return found
         return Term(kind, found, fallible=True)
-    if form.startswith("!"):
-        form, fallible = form[1:], True
+    if form[0] in "!~":
+        # Trino looks at NULLs first: a bad argument beside one is no error
+        nulls = " OR ".join(f"{{{n}}} IS NULL" for n, v in enumerate(values))
+        guarded = f"CASE WHEN {nulls} THEN NULL ELSE {form[1:]} END"
+        form, fallible = (guarded if form[0] == "!" else form[1:]), True
     sql = form.replace("{raise}", raising("INVALID_FUNCTION_ARGUMENT", kind))
     sql = sql.replace("{refuse}", raising("NOT_SUPPORTED", kind)).replace("{R}", duck_type(kind))
     for number, value in enumerate(values):

@@ -67,7 +67,8 @@ def cast_term(
 
     sql = let(term.sql, body)
     nan_free = term.nan_free or source.base not in {*FLOATS, "varchar"}
-    return Term(target, sql, (can_fail and not attempt) or term.fallible, nan_free)
+    kept = term.constant if source.base in INTEGERS and target.base in INTEGERS else None
+    return Term(target, sql, (can_fail and not attempt) or term.fallible, nan_free, kept)
 
 
 _Rule = Callable[[str, DataType, DataType], Attempt]
@@ -175,9 +176,8 @@ def _double_real(value: str, _source: DataType, _target: DataType) -> Attempt:
     limit = (
         f"CASE WHEN {value} > 0 THEN CAST('Infinity' AS FLOAT) ELSE CAST('-Infinity' AS FLOAT) END"
     )
-    return Attempt(
-        f"CASE WHEN {value} IS NULL THEN NULL ELSE coalesce(TRY_CAST({value} AS FLOAT), {limit}) END"
-    )
+    known = f"coalesce(TRY_CAST({value} AS FLOAT), {limit})"
+    return Attempt(f"CASE WHEN {value} IS NOT NULL THEN {known} END")
 
 
 def _boolean_decimal(value: str, source: DataType, target: DataType) -> Attempt:

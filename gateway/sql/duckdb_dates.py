@@ -52,9 +52,10 @@ def _moved(unit: str, amount: str, start: str, target: str, kind: DataType) -> s
     else:
         moved = f"{start} + to_milliseconds({amount} * {_MILLIS[unit]})"
     limit = _LIMITS.get(unit, 300_000_000_000_000 // _MILLIS.get(unit, 1))
+    known = f"{amount} IS NOT NULL AND {start} IS NOT NULL"
     return (
         f"CASE WHEN abs({amount}) <= {limit} THEN CAST(({moved}) AS {target}) "
-        f"WHEN {amount} IS NOT NULL AND {start} IS NOT NULL THEN {raising('NOT_SUPPORTED', kind)} END"
+        f"WHEN {known} THEN {raising('NOT_SUPPORTED', kind)} END"
     )
 
 

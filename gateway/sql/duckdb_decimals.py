@@ -102,7 +102,8 @@ def unscaled(sql: str, precision: int, scale: int, *, short: bool = False) -> st
     if not scale:
         return f"CAST({sql} AS {whole})"
     if short:
-        return f"CAST((CAST({sql} AS DECIMAL(18,{scale})) * CAST({10**scale} AS DECIMAL(18,0))) AS BIGINT)"
+        narrow = f"CAST({sql} AS DECIMAL(18,{scale}))"
+        return f"CAST(({narrow} * CAST({10**scale} AS DECIMAL(18,0))) AS BIGINT)"
     power = f"CAST({10**scale} AS DECIMAL(38,0))"
     if precision + scale <= _DIRECT:
         return f"CAST((CAST({sql} AS DECIMAL(38,{scale})) * {power}) AS HUGEINT)"

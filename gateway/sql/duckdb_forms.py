@@ -106,7 +106,8 @@ def nullif(writer: Writer, node: exp.Expression) -> Term:
     """NULLIF has the type of its first operand."""
     first, second = writer.term(node.this), writer.term(node.expression)
     if common_type(first.type, second.type) is None:
-        message = f"Types are not comparable with NULLIF: {first.type.compact()} vs {second.type.compact()}"
+        kinds = f"{first.type.compact()} vs {second.type.compact()}"
+        message = f"Types are not comparable with NULLIF: {kinds}"
         raise at_node("TYPE_MISMATCH", message, node)
     equal = compare("=", first, second, node)
     sql = f"CASE WHEN {equal.sql} THEN {null(first.type)} ELSE {first.sql} END"
@@ -178,8 +179,8 @@ def _element(value: Term, key: Term, node: exp.Expression) -> Term:
         value.sql,
         index.sql,
         lambda v, i: (
-                f"CASE WHEN {v} IS NULL OR {i} IS NULL THEN {null(kind)} "
-                f"WHEN {i} < 1 OR {i} > len({v}) THEN {failed} ELSE {v}[{i}] END"
+            f"CASE WHEN {v} IS NULL OR {i} IS NULL THEN {null(kind)} "
+            f"WHEN {i} < 1 OR {i} > len({v}) THEN {failed} ELSE {v}[{i}] END"
         ),
     )
     return Term(kind, sql, fallible=True)
@@ -198,8 +199,8 @@ def _entry(value: Term, key: Term, node: exp.Expression) -> Term:
         value.sql,
         wanted.sql,
         lambda v, k: (
-                f"CASE WHEN {v} IS NULL OR {k} IS NULL THEN {null(kind)} "
-                f"WHEN NOT map_contains({v}, {k}) THEN {failed} ELSE {v}[{k}] END"
+            f"CASE WHEN {v} IS NULL OR {k} IS NULL THEN {null(kind)} "
+            f"WHEN NOT map_contains({v}, {k}) THEN {failed} ELSE {v}[{k}] END"
         ),
     )
     return Term(kind, sql, fallible=True)

@@ -36,6 +36,8 @@ def _join(writer: Writer, join: exp.Expression) -> str:
     on = join.args.get("on")
     if on is None:
         return f" CROSS JOIN {right}"
+    if isinstance(join.this, exp.Unnest) and not (isinstance(on, exp.Boolean) and on.this):
+        raise unsupported("JOIN UNNEST … ON anything but TRUE", join)
     if kind == "CROSS":
         raise unsupported("CROSS JOIN … ON", join)
     with writer.forbidding("JOIN clause"):

@@ -61,7 +61,9 @@ def _scalar(values: list[Term], kind: DataType, node: exp.Expression) -> Term:
 def _length(values: list[Term], kind: DataType, _node: exp.Expression) -> Term:
     def answer(raw: str) -> str:
         v = _valid(raw)
-        array = f"CASE WHEN json_type({v}) = 'ARRAY' THEN CAST(json_array_length({v}) AS BIGINT) END"
+        array = (
+            f"CASE WHEN json_type({v}) = 'ARRAY' THEN CAST(json_array_length({v}) AS BIGINT) END"
+        )
         return _checked(raw, array, kind)
 
     return Term(kind, let(values[0].sql, answer), fallible=True, nan_free=True)

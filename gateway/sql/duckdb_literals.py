@@ -92,7 +92,7 @@ def typed_literal(kind: DataType, word: str, written: str, node: exp.Expression)
     return found
 
 
-def _typed(kind: DataType, written: str, node: exp.Expression) -> Term | None:
+def _typed(kind: DataType, written: str, node: exp.Expression) -> Term | None:  # noqa: PLR0911 - one line a type
     if kind.base == "decimal":
         exact = decimal_literal(written)
         return None if exact is None else Term(exact, cast(text(written), exact), nan_free=True)
@@ -110,7 +110,9 @@ def _typed(kind: DataType, written: str, node: exp.Expression) -> Term | None:
     if kind.base == "varchar":
         return Term(VARCHAR, text(written), constant=written)
     if kind.base == "boolean":
-        return Term(BOOLEAN, {"true": "true", "false": "false"}[written.lower()])
+        if written.lower() not in {"true", "false"}:
+            raise unsupported(f"literal boolean '{written}'", node)
+        return Term(BOOLEAN, written.lower())
     raise unsupported(f"{kind.base} literal", node)
 
 
@@ -144,7 +146,8 @@ def _day(written: str, node: exp.Expression) -> str | None:
 
 def _moment(written: str, node: exp.Expression) -> Term | None:
     found = re.fullmatch(
-        r"(\d+-\d{1,2}-\d{1,2})(?: (\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,12}))?)?)?( .+|[+-]\d.*)?",
+        r"(\d+-\d{1,2}-\d{1,2})(?: (\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,12}))?)?)?"
+        r"( .+|[+-]\d.*)?",
         written,
         re.ASCII,
     )

@@ -174,7 +174,8 @@ def _in_query(writer: Writer, node: exp.Expression, value: Term, query: exp.Expr
     inner = writer.term(query)
     kind = common_type(value.type, inner.type)
     if kind is None:
-        message = f"value and result of subquery must be of the same type for IN expression: {value.type.compact()} vs {inner.type.compact()}"
+        kinds = f"{value.type.compact()} vs {inner.type.compact()}"
+        message = f"value and result of subquery must be of the same type for IN: {kinds}"
         raise at_node("TYPE_MISMATCH", message, node)
     if kind.base in FLOATS or kind.base in _NESTED or kind.base == "json":
         raise unsupported(f"IN (sub-query) on {kind.compact()}", node)
@@ -278,11 +279,16 @@ def _numbers(symbol: str, left: Term, right: Term, node: exp.Expression) -> Term
     if kind.base in FLOATS:
         sql = f"CAST(({one.sql} {symbol} {other.sql}) AS {duck_type(kind)})"
         return Term(kind, sql, fallible)
-    word = "//" if symbol == "/" else symbol
     by_constant = isinstance(right.constant, int) and right.constant > 0
-    fallible = fallible or (symbol in "/%" and not by_constant)
-    sql = f"CAST(({one.sql} {word} {other.sql}) AS {duck_type(kind)})"
-    return Term(kind, sql, fallible, nan_free=True)
+    if symbol in "/%":
+        fallible = fallible or not by_constant
+    else:
+        fallible = fallible or left.constant is None or right.constant is None
+    sql = f"({one.sql} {'//' if symbol == '/' else symbol} {other.sql})"
+    if symbol == "%" and not by_constant:
+        # the least integer % -1 overflows in DuckDB and is 0 in Java
+        sql = f"CASE WHEN {other.sql} = -1 THEN {one.sql} & 0 ELSE {sql} END"
+    return Term(kind, cast(sql, kind), fallible, nan_free=True)
 
 
 def _moments(symbol: str, left: Term, right: Term, node: exp.Expression) -> Term | None:
@@ -305,11 +311,12 @@ def _moments(symbol: str, left: Term, right: Term, node: exp.Expression) -> Term
 
 
 def _scaled(symbol: str, left: Term, right: Term, node: exp.Expression) -> Term:
-    if right.type.base not in INTEGERS or (symbol == "/" and right.type.base == "bigint"):
+    unsafe = symbol == "/" and not (isinstance(right.constant, int) and right.constant)
+    if right.type.base not in INTEGERS or unsafe:
         raise unsupported(f"{left.type.compact()} {symbol} {right.type.compact()}", node)
     word = "//" if symbol == "/" else symbol
     sql = cast(f"({left.sql} {word} {right.sql})", left.type)
-    return Term(left.type, sql, fallible=symbol == "/")
+    return Term(left.type, sql, left.fallible or right.fallible)
 
 
 def _shifted(symbol: str, left: Term, right: Term, node: exp.Expression) -> Term | None:

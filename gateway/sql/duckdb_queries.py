@@ -18,7 +18,7 @@ def write_query(writer: Writer, node: exp.Expression, *, ordered: bool = False) 
 
     ``ordered``: its rows' order counts even without LIMIT (the statement itself).
     """
-    with writer.nested():
+    with writer.nested() as scope:
         prefix = _with(writer, node)
         if isinstance(node, exp.Select):
             found = _select(writer, node, ordered=ordered)
@@ -32,6 +32,9 @@ def write_query(writer: Writer, node: exp.Expression, *, ordered: bool = False) 
             raise unsupported("TABLE", node)
         else:
             raise unsupported(f"{type(node).__name__} query", node)
+        odd = _limited(node) or not isinstance(node, (exp.Select, exp.Subquery))
+        if scope.correlated and odd:
+            raise unsupported("a correlated sub-query with LIMIT, VALUES or a set operation", node)
     return Query(prefix + found.sql, found.columns)
 
 
@@ -130,8 +133,8 @@ def _group(writer: Writer, node: exp.Select) -> str:
             for element in clause.args.get(name) or []:
                 keys = [_key(writer, node, item) for item in element.expressions]
                 parts.append(f"{word} ({', '.join(keys)})")
-        for element in clause.args.get("grouping_sets") or []:
-            parts.append(_grouping_sets(writer, node, element))
+        sets = clause.args.get("grouping_sets") or []
+        parts += [_grouping_sets(writer, node, element) for element in sets]
     writer.scope.aggregated = True
     return f" GROUP BY {', '.join(parts)}" if parts else ""
 
@@ -160,7 +163,7 @@ def _key(writer: Writer, node: exp.Select, item: exp.Expression) -> str:
 
 
 def _has_nested_row(kind: DataType) -> bool:
-    return kind.base in {"map"} or any(_has_nested_row(child) for child in kind.children)
+    return kind.base == "map" or any(_has_nested_row(child) for child in kind.children)
 
 
 def _limited(node: exp.Expression) -> bool:
@@ -197,9 +200,7 @@ def _order(
         return ""
     scope = writer.scope
     scope.outputs = {name: term for name, term in items if name}
-    parts = []
-    for item in clause.expressions:
-        parts.append(_ordering(writer, item, items, distinct=distinct))
+    parts = [_ordering(writer, item, items, distinct=distinct) for item in clause.expressions]
     scope.outputs = {}
     return f" ORDER BY {', '.join(parts)}" if wanted else ""
 

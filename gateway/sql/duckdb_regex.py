@@ -1,7 +1,7 @@
-"""Regular expressions that Trino's JONI and DuckDB's RE2 read alike.
+r"""Regular expressions that Trino's JONI and DuckDB's RE2 read alike.
 
 Only constant patterns built of the forms below; look-around, back references, named
-groups, Unicode classes, ``\\b`` and ``$`` differ and are refused.
+groups, Unicode classes, ``\b`` and ``$`` differ and are refused.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from gateway.sql.duckdb_terms import Term, at_node, text, unsupported
 Form = Callable[[list[Term], DataType, exp.Expression], Term]
 _LITERAL = r"[A-Za-z0-9 _,;:=<>@#%&'\"!~/`-]"
 _ESCAPE = r"\\[dwDWs.\\+*?()\[\]{}|^$/-]"
-_CLASS = r"\[\^?(?:[A-Za-z0-9 _,;:=<>@#%!~/.+*?$()|]|[A-Za-z0-9]-[A-Za-z0-9]|\\[dws.\\+*?()\[\]{}|^$/-])+-?\]"
-_POSIX = r"\[\[:(?:digit|alpha|alnum|upper|lower):\]\]"
+_MEMBER = r"[A-Za-z0-9 _,;:=<>@#%!~/.+*?$()|]|[A-Za-z0-9]-[A-Za-z0-9]"
+_CLASS = rf"\[\^?(?:{_MEMBER}|\\[dws.\\+*?()\[\]{{}}|^$/-])+-?\]"
 _QUANTIFIER = r"[*+?]\??|\{\d{1,3}(?:,\d{0,3})?\}"
 _TOKEN = re.compile(
-    rf"(?P<group>\((?:\?:)?)|(?P<end>\))|(?P<atom>{_LITERAL}|{_ESCAPE}|\.|{_POSIX}|{_CLASS})"
+    rf"(?P<group>\((?:\?:)?)|(?P<end>\))|(?P<atom>{_LITERAL}|{_ESCAPE}|\.|{_CLASS})"
     rf"|(?P<quantifier>{_QUANTIFIER})|(?P<anchor>\^)|(?P<bar>\|)"
 )
 _FLAGS = re.compile(r"\(\?(i|m|im|mi)\)")
@@ -126,7 +126,7 @@ def _replace(values: list[Term], kind: DataType, node: exp.Expression) -> Term:
 
 
 def _replacement(term: Term, groups: int, node: exp.Expression) -> str:
-    """``$1`` and ``\\x`` of Java in RE2's words."""
+    r"""``$1`` and ``\x`` of Java in RE2's words."""
     written = term.constant
     if not isinstance(written, str):
         raise unsupported("a replacement that is no literal", node)
@@ -135,8 +135,10 @@ def _replacement(term: Term, groups: int, node: exp.Expression) -> str:
         char = written[place]
         following = written[place + 1 : place + 2]
         if char == "$":
-            if not following.isdigit() or int(following) > groups or (
-                written[place + 2 : place + 3].isdigit()
+            if (
+                not following.isdigit()
+                or int(following) > groups
+                or (written[place + 2 : place + 3].isdigit())
             ):
                 raise unsupported("this replacement", node)
             out += "\\" + following

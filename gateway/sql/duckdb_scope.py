@@ -44,6 +44,8 @@ class Scope:
     forbids: str | None = None
     """The clause being written, where it allows no aggregate and no window."""
     in_aggregate: bool = False
+    correlated: bool = False
+    """Whether a column of an enclosing query is mentioned."""
 
     def column(self, node: exp.Column) -> Term:
         """Bind a column reference; raises COLUMN_NOT_FOUND, AMBIGUOUS_NAME."""
@@ -54,13 +56,20 @@ class Scope:
                 return found
         scope: Scope | None = self
         while scope is not None:
-            term = scope._own(node)
+            term = scope.own(node)
             if term is not None:
                 if scope is self and not self.in_aggregate:
                     self.loose.append(node)
+                self._correlate(scope)
                 return term
             scope = scope.outer
         raise at_node("COLUMN_NOT_FOUND", f"Column '{name}' cannot be resolved", node)
+
+    def _correlate(self, owner: Scope) -> None:
+        scope: Scope | None = self
+        while scope is not None and scope is not owner:
+            scope.correlated = True
+            scope = scope.outer
 
     def _bare(self, name: str, bare: str | None) -> Term | None:
         scope: Scope | None = self
@@ -78,7 +87,8 @@ class Scope:
                 return Term(kind, f"CAST({quote(written)} AS {duck_type(kind)})")
         return None
 
-    def _own(self, node: exp.Column) -> Term | None:
+    def own(self, node: exp.Column) -> Term | None:
+        """Bind to a relation of this query alone; None if it has no such column."""
         wanted = fold(node.table) if node.table else None
         found: list[Term] = []
         for relation in self.relations:

@@ -21,7 +21,9 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
 
 
 _BLANKS = " \t\n\x0b\f\r\x1c\x1d\x1e\x1f\u1680\u2028\u2029\u205f\u3000" + "".join(
-    chr(code) for code in range(0x2000, 0x200B) if code != 0x2007  # noqa: PLR2004 - no-break
+    chr(code)
+    for code in range(0x2000, 0x200B)
+    if code != 0x2007  # noqa: PLR2004 - no-break
 )
 """What Java calls white space."""
 _REFUSED = "CAST('MG:NOT_SUPPORTED' AS INTEGER)"
@@ -48,9 +50,13 @@ MACROS: tuple[str, ...] = (
     """CREATE MACRO mg_m_substr_n(v, s, n) AS CASE WHEN n IS NULL THEN NULL
         WHEN v IS NULL OR s IS NULL THEN NULL
         WHEN n <= 0 THEN '' ELSE left(mg_m_substr(v, s), least(n, 2147483647)) END""",
-    *(f"CREATE MACRO mg_m_{name}(v) AS {name}(v, '{_BLANKS}')" for name in ("trim", "ltrim", "rtrim")),
+    *(
+        f"CREATE MACRO mg_m_{name}(v) AS {name}(v, '{_BLANKS}')"
+        for name in ("trim", "ltrim", "rtrim")
+    ),
     """CREATE MACRO mg_m_join(l, s) AS substring(list_reduce(
-        list_filter(l, lambda x: x IS NOT NULL), lambda a, b: a || s || b, ''), length(s) + 1)""",
+        list_filter(l, lambda mg_x: mg_x IS NOT NULL),
+        lambda mg_x, mg_y: mg_x || s || mg_y, ''), length(s) + 1)""",
     """CREATE MACRO mg_m_replace(v, s, r) AS CASE WHEN s = '' AND v = '' THEN r
         WHEN s = '' THEN r || mg_m_join(regexp_extract_all(v, '(?s).'), r) || r
         ELSE replace(v, s, r) END""",
@@ -58,7 +64,8 @@ MACROS: tuple[str, ...] = (
         THEN string_split(v, s) WHEN n IS NOT NULL THEN string_split(v, s)[1:n - 1]
         || [mg_m_join(string_split(v, s)[n:], s)] END""",
     """CREATE MACRO mg_m_ln(v) AS CASE WHEN v > 0 THEN ln(v)
-        WHEN v = 0 THEN CAST('-Infinity' AS DOUBLE) WHEN v IS NOT NULL THEN CAST('NaN' AS DOUBLE) END""",
+        WHEN v = 0 THEN CAST('-Infinity' AS DOUBLE)
+        WHEN v IS NOT NULL THEN CAST('NaN' AS DOUBLE) END""",
     # Java: NaN also for 1 to the NaN and for -1, 1 to the infinite
     """CREATE MACRO mg_m_power(v, n) AS CASE WHEN v IS NULL OR n IS NULL THEN NULL
         WHEN isnan(n) OR (abs(v) = 1 AND isinf(n)) THEN CAST('NaN' AS DOUBLE) ELSE pow(v, n) END""",
@@ -78,25 +85,25 @@ MACROS: tuple[str, ...] = (
     """CREATE MACRO mg_m_contains(l, e) AS CASE WHEN l IS NULL OR e IS NULL THEN NULL
         WHEN list_contains(l, e) THEN true WHEN len(l) > list_count(l) THEN NULL ELSE false END""",
     """CREATE MACRO mg_m_overlap(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL
-        WHEN list_has_any(list_filter(a, lambda x: x IS NOT NULL),
-            list_filter(b, lambda x: x IS NOT NULL)) THEN true
+        WHEN list_has_any(list_filter(a, lambda mg_x: mg_x IS NOT NULL),
+            list_filter(b, lambda mg_x: mg_x IS NOT NULL)) THEN true
         WHEN len(a) = 0 OR len(b) = 0 THEN false
         WHEN len(a) > list_count(a) OR len(b) > list_count(b) THEN NULL ELSE false END""",
     """CREATE MACRO mg_m_array_equal(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL
         WHEN len(a) <> len(b) THEN false
-        ELSE mg_m_all(list_transform(list_zip(a, b), lambda x: x[1] = x[2])) END""",
+        ELSE mg_m_all(list_transform(list_zip(a, b), lambda mg_x: mg_x[1] = mg_x[2])) END""",
     # the first of equal elements stays where it is
-    """CREATE MACRO mg_m_distinct(l) AS list_filter(l, lambda x, i:
-        CASE WHEN x IS NULL THEN len(list_filter(l[1:i], lambda y: y IS NULL)) = 1
-        ELSE list_position(l, x) = i END)""",
+    """CREATE MACRO mg_m_distinct(l) AS list_filter(l, lambda mg_x, mg_i:
+        CASE WHEN mg_x IS NULL THEN len(list_filter(l[1:mg_i], lambda mg_y: mg_y IS NULL)) = 1
+        ELSE list_position(l, mg_x) = mg_i END)""",
     """CREATE MACRO mg_m_has(l, e) AS CASE WHEN e IS NULL THEN len(l) > list_count(l)
         ELSE list_contains(l, e) END""",
     """CREATE MACRO mg_m_except(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL
-        ELSE list_filter(mg_m_distinct(a), lambda z: NOT mg_m_has(b, z)) END""",
+        ELSE list_filter(mg_m_distinct(a), lambda mg_z: NOT mg_m_has(b, mg_z)) END""",
     """CREATE MACRO mg_m_intersect(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL
-        ELSE list_filter(mg_m_distinct(a), lambda z: mg_m_has(b, z)) END""",
+        ELSE list_filter(mg_m_distinct(a), lambda mg_z: mg_m_has(b, mg_z)) END""",
     """CREATE MACRO mg_m_slice(l, s, n) AS CASE WHEN l IS NULL OR s IS NULL OR n IS NULL THEN NULL
-        WHEN n = 0 OR abs(s) > len(l) THEN list_filter(l, lambda x: false)
+        WHEN n = 0 OR s > len(l) OR s < -len(l) THEN list_filter(l, lambda mg_x: false)
         ELSE l[CASE WHEN s > 0 THEN s ELSE len(l) + s + 1 END:
             CASE WHEN s > 0 THEN s ELSE len(l) + s + 1 END + least(n, len(l)) - 1] END""",
     """CREATE MACRO mg_m_map(k, v, failed) AS CASE WHEN k IS NULL OR v IS NULL THEN NULL

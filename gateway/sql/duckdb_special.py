@@ -7,13 +7,13 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from gateway.datatypes import MAX_VARCHAR, DataType
+from gateway.sql.duckdb_casts import element_cast
 from gateway.sql.duckdb_dates import DATE_FORMS
 from gateway.sql.duckdb_json import JSON_FORMS
 from gateway.sql.duckdb_operators import calculate, float_compare
-from gateway.sql.duckdb_rounding import ROUNDING_FORMS
 from gateway.sql.duckdb_regex import REGEX_FORMS
+from gateway.sql.duckdb_rounding import ROUNDING_FORMS
 from gateway.sql.duckdb_terms import Term, at_node, cast, text, unsupported
-from gateway.sql.duckdb_casts import element_cast
 from gateway.sql.duckdb_writer import Writer, unify
 from gateway.sql.typing_rules import FLOATS, MAX_DIGITS, VARCHAR, decimal, varchar
 
@@ -48,7 +48,9 @@ def _array_join(values: list[Term], kind: DataType, node: exp.Expression) -> Ter
     element = values[0].type.children[0]
     if element.base not in {"varchar", "tinyint", "smallint", "integer", "bigint", "boolean"}:
         raise unsupported(f"array_join of {element.compact()}", node)
-    shown = f"list_transform({values[0].sql}, lambda mg_r: {element_cast('mg_r', element, VARCHAR)})"
+    shown = (
+        f"list_transform({values[0].sql}, lambda mg_r: {element_cast('mg_r', element, VARCHAR)})"
+    )
     if values[2:]:
         other = values[2].sql
         shown = f"list_transform({shown}, lambda mg_r: coalesce(mg_r, {other}))"
@@ -137,9 +139,7 @@ def _modulus(writer: Writer, node: exp.Expression) -> Term:
     return calculate("%", terms[0], terms[1], node)
 
 
-_NUMBERS = frozenset(
-    {"tinyint", "smallint", "integer", "bigint", "decimal", "real", "double"}
-)
+_NUMBERS = frozenset({"tinyint", "smallint", "integer", "bigint", "decimal", "real", "double"})
 
 
 def _extreme(name: str, symbol: str) -> Callable[[Writer, exp.Expression], Term]:

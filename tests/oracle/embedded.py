@@ -51,11 +51,11 @@ class Embedded:
         self.tables = {found.name: found for found, _ in tables.values()}
         self._data = {found.name: data for found, data in tables.values()}
         self._decision = allow_all(self.tables)
-        self._connection = duckdb.connect(":memory:", config={"threads": 1})
+        self.connection = duckdb.connect(":memory:", config={"threads": 1})
         for name, value in SETTINGS.items():
-            self._connection.execute(f"SET {name} = '{value}'")
+            self.connection.execute(f"SET {name} = '{value}'")
         for macro in MACROS:
-            self._connection.execute(macro)
+            self.connection.execute(macro)
 
     def translate(self, sql: str) -> Translated:
         statement = parse(sql, Defaults(CATALOG, SCHEMA))
@@ -65,11 +65,11 @@ class Embedded:
         resolved = resolve(statement, self._decision, self.tables)
         for scan in resolved.scans:
             name = f"{scan.table.name}:{scan.index}"
-            self._connection.register(name, self._data[scan.table.name])
+            self.connection.register(name, self._data[scan.table.name])
         return translate(resolved, lambda scan: secured(scan, "duckdb", {}, "00"))
 
     def run(self, translated: Translated) -> pa.Table:
-        relation = self._connection.sql(translated.sql)
+        relation = self.connection.sql(translated.sql)
         if relation is None:
             raise AssertionError("no result")
         reader = relation.to_arrow_reader(10_000)

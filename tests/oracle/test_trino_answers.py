@@ -1,0 +1,26 @@
+"""Every recorded answer of a real Trino 476: right or refused, never wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.oracle.answers import judge, lines, make_k
+from tests.oracle.embedded import Embedded
+
+FLOOR = 2_449
+"""Answers given right; it may only rise."""
+
+
+@pytest.mark.timeout(600)
+def test_no_answer_differs_from_trinos():
+    setup, *answers = lines("trino_answers.jsonl")
+    engine = Embedded({"k": make_k(setup["setup"])})
+    verdicts = [judge(engine, answer) for answer in answers]
+    counts = Counter(verdict.outcome for verdict in verdicts)
+    wrong = [verdict for verdict in verdicts if verdict.outcome == "wrong"]
+    print(f"right {counts['right']}, refused {counts['refused']}, wrong {counts['wrong']}")
+    assert len(verdicts) == 3_026
+    assert not wrong, "\n".join(f"{v.sql}\n   {v.note}" for v in wrong)
+    assert counts["right"] >= FLOOR
