@@ -128,6 +128,9 @@ def _typed_integer(kind: DataType, written: str, node: exp.Expression) -> Term |
 
 def _float(kind: DataType, written: str, node: exp.Expression) -> Term | None:
     if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", written):
+        if written in {"NaN", "Infinity", "-Infinity", "+Infinity"}:
+            spelled = text(written.removeprefix("+"))
+            return Term(kind, cast(spelled, kind), nan_free=written != "NaN")
         if re.fullmatch(r"[A-Za-z+-]*", written):
             raise unsupported(f"literal {kind.base} '{written}'", node)
         return None

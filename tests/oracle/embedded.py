@@ -16,10 +16,9 @@ from gateway.errors import MeshgateError
 from gateway.names import TableName
 from gateway.policy.model import ColumnDecision, Decision, TableDecision
 from gateway.protocol.values import json_texts
-from gateway.sql.duckdb import Translated, translate
 from gateway.sql.duckdb_settings import MACROS, SETTINGS
-from gateway.sql.inject import secured
-from gateway.sql.model import Defaults
+from gateway.sql.govern import govern
+from gateway.sql.model import Defaults, GovernedQuery
 from gateway.sql.parse import parse
 from gateway.sql.resolve import resolve
 
@@ -50,25 +49,26 @@ class Embedded:
     def __init__(self, tables: Mapping[str, tuple[Table, Any]]) -> None:
         self.tables = {found.name: found for found, _ in tables.values()}
         self._data = {found.name: data for found, data in tables.values()}
-        self._decision = allow_all(self.tables)
         self.connection = duckdb.connect(":memory:", config={"threads": 1})
         for name, value in SETTINGS.items():
             self.connection.execute(f"SET {name} = '{value}'")
         for macro in MACROS:
             self.connection.execute(macro)
 
-    def translate(self, sql: str) -> Translated:
+    def translate(self, sql: str) -> GovernedQuery:
+        """Govern one statement; every table of it may be read whole."""
         statement = parse(sql, Defaults(CATALOG, SCHEMA))
         for ref in statement.tables:
             if ref.name not in self.tables:
                 raise MeshgateError("TABLE_NOT_FOUND", f"Table '{ref.name}' does not exist")
-        resolved = resolve(statement, self._decision, self.tables)
+        used = {ref.name: self.tables[ref.name] for ref in statement.tables}
+        resolved = resolve(statement, allow_all(used), used)
         for scan in resolved.scans:
             name = f"{scan.table.name}:{scan.index}"
             self.connection.register(name, self._data[scan.table.name])
-        return translate(resolved, lambda scan: secured(scan, "duckdb", {}, "00"))
+        return govern(resolved, "duckdb", {}, "00")
 
-    def run(self, translated: Translated) -> pa.Table:
+    def run(self, translated: GovernedQuery) -> pa.Table:
         relation = self.connection.sql(translated.sql)
         if relation is None:
             raise AssertionError("no result")
@@ -76,7 +76,7 @@ class Embedded:
         return reader.read_all()
 
 
-def values(found: pa.Table, translated: Translated) -> list[list[Any]]:
+def values(found: pa.Table, translated: GovernedQuery) -> list[list[Any]]:
     """The rows as the protocol's JSON values."""
     columns = []
     for output, column in zip(translated.outputs, found.columns, strict=True):
