@@ -23,6 +23,7 @@ _SOURCE = Path(__file__).parent / "java" / "Script.java"
 _BY_CODE = {row.code: row.name for row in ERRORS.values()}
 _TIMEOUT_SECONDS = 240
 _MARK = "## step"
+_MARK_ROW = json.dumps({"mark": _MARK}, separators=(",", ":"))
 STEPS = load()
 PEOPLE = tuple(dict.fromkeys(step.who for step in STEPS))
 
@@ -67,6 +68,12 @@ class Jdbc:
         answers = list(_answers(done.stdout))
         assert len(answers) == len(lines), done.stderr[-2000:]
         return answers
+
+
+def _with_way_home(step: Step) -> tuple[str, ...]:
+    """The step's statements; one that moves the connection moves it back."""
+    moves = any(sql.startswith("USE ") for sql in step.sql)
+    return (*step.sql, "USE lake.x_cli") if moves else step.sql
 
 
 def _answers(output: str) -> Iterator[Answer]:
@@ -122,11 +129,11 @@ def jdbc_answers(jdbc: Jdbc) -> dict[str, Answer]:
     found = {}
     for who in PEOPLE:
         steps = [step for step in STEPS if step.who == who]
-        lines = [statement(sql) for step in steps for sql in (*step.sql, "USE lake.x_cli")]
+        lines = [statement(sql) for step in steps for sql in _with_way_home(step)]
         answers = iter(jdbc.run(who, *lines))
         for step in steps:
-            *_, last, _home = (next(answers) for _ in (*step.sql, "USE"))
-            found[step.name] = last
+            heard = [next(answers) for _ in _with_way_home(step)]
+            found[step.name] = heard[len(step.sql) - 1]
     return found
 
 
@@ -143,7 +150,7 @@ def cli_answers(gateway: Gateway) -> dict[str, Heard]:
     for who in PEOPLE:
         steps = [step for step in STEPS if step.who == who]
         printed = _cli(jar, gateway, who, steps)
-        parts = printed.split(_MARK)
+        parts = printed.split(_MARK_ROW)
         assert len(parts) == len(steps) + 1, printed[-2000:]
         for step, part in zip(steps, parts[1:], strict=True):
             found[step.name] = _printed(part)
@@ -152,8 +159,7 @@ def cli_answers(gateway: Gateway) -> dict[str, Heard]:
 
 def _cli(jar: Path, gateway: Gateway, who: str, steps: list[Step]) -> str:
     script = "".join(
-        f"SELECT '{_MARK}' AS mark;\n"
-        + "".join(f"{sql};\n" for sql in (*step.sql, "USE lake.x_cli"))
+        f"SELECT '{_MARK}' AS mark;\n" + "".join(f"{sql};\n" for sql in _with_way_home(step))
         for step in steps
     )
     done = subprocess.run(
@@ -176,7 +182,7 @@ def _printed(part: str) -> Heard:
     """Rows are JSON lines; everything else the CLI prints is a command, a note or an error."""
     rows: list[Row] = []
     message = None
-    for line in part.splitlines()[0:]:
+    for line in part.split("\n"):
         if line.startswith("{"):
             found = json.loads(line, parse_float=str)
             rows.append(tuple(text(value) for value in found.values()))
