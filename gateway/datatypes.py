@@ -55,29 +55,32 @@ class DataType:
 
     def text(self) -> str:
         """The protocol's spelling: ``decimal(12, 2)``, ``timestamp(3) with time zone``."""
-        return self._print(", ")
+        return _printed(self, ", ")
 
     def compact(self) -> str:
         """The spelling of metadata and ``typeof``: ``decimal(12,2)``."""
-        return self._print(",")
+        return _printed(self, ",")
 
-    def _print(self, comma: str) -> str:
-        if self.base.startswith("interval"):
-            return self.base.upper() if comma == ", " else self.base
-        if self.base == "row":
-            inner = ", ".join(
-                f"{_field_name(name)} {child._print(comma)}" if name else child._print(comma)
-                for name, child in self.fields
-            )
-            return f"row({inner})"
-        if self.fields:
-            return f"{self.base}({', '.join(c._print(comma) for c in self.children)})"
-        if not self.params:
-            return self.base
-        numbers = comma.join(str(number) for number in self.params)
-        if self.base.endswith(_TZ):
-            return f"{self.base.removesuffix(_TZ)}({numbers}){_TZ}"
-        return f"{self.base}({numbers})"
+
+def _printed(kind: DataType, comma: str) -> str:
+    if kind.base.startswith("interval"):
+        return kind.base.upper() if comma == ", " else kind.base
+    if kind.base == "row":
+        inner = (_printed_field(name, child, comma) for name, child in kind.fields)
+        return f"row({', '.join(inner)})"
+    if kind.fields:
+        return f"{kind.base}({', '.join(_printed(child, comma) for child in kind.children)})"
+    if not kind.params:
+        return kind.base
+    numbers = comma.join(str(number) for number in kind.params)
+    if kind.base.endswith(_TZ):
+        return f"{kind.base.removesuffix(_TZ)}({numbers}){_TZ}"
+    return f"{kind.base}({numbers})"
+
+
+def _printed_field(name: str | None, child: DataType, comma: str) -> str:
+    printed = _printed(child, comma)
+    return f"{_field_name(name)} {printed}" if name else printed
 
 
 def _field_name(name: str) -> str:
@@ -194,7 +197,7 @@ def _parse(text: str) -> tuple[DataType, str]:
 
 def _scalar(word: str, params: tuple[int, ...]) -> DataType:
     if word == "decimal" and len(params) <= 2:  # noqa: PLR2004 - precision and scale
-        return DataType("decimal", (params + (0,))[:2] if params else (38, 0))
+        return DataType("decimal", (*params, 0)[:2] if params else (38, 0))
     if word == "varchar" and len(params) <= 1:
         return DataType("varchar", () if params == (MAX_VARCHAR,) else params)
     if word == "char" and len(params) <= 1:

@@ -69,7 +69,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class TokenVersion:
-    """One key version: ``state`` is pending, active, accept or retired; ``key`` a secret reference."""
+    """One key version.
+
+    ``state`` is pending, active, accept or retired; ``key`` a secret reference.
+    """
 
     v: int
     state: str

@@ -57,7 +57,7 @@ class Reply:
 
 def ask(port: int, person: str, sql: str, tags: Sequence[str] = ()) -> Reply:
     """Send one statement as one principal."""
-    connection = trino.dbapi.connect(
+    connection = trino.dbapi.connect(  # type: ignore[no-untyped-call] # the client is untyped
         host="127.0.0.1", port=port, user=person, client_tags=list(tags), source="meshgate-demo"
     )
     cursor = connection.cursor()
