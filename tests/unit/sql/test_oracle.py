@@ -13,10 +13,14 @@ STATEMENTS = [
     "SELECT * FROM items WHERE line = 2",
     "SELECT count(*) AS c FROM orders",
     "SELECT region, status, count(*) AS c, sum(total) AS s FROM orders GROUP BY region, status",
-    "SELECT o.id, c.name, c.email FROM orders AS o "
-    "JOIN hr.people.customers AS c ON c.id = o.customer_id",
-    "SELECT o.id, c.born FROM orders AS o "
-    "LEFT JOIN hr.people.customers AS c ON c.id = o.customer_id",
+    (
+        "SELECT o.id, c.name, c.email FROM orders AS o "
+        "JOIN hr.people.customers AS c ON c.id = o.customer_id"
+    ),
+    (
+        "SELECT o.id, c.born FROM orders AS o "
+        "LEFT JOIN hr.people.customers AS c ON c.id = o.customer_id"
+    ),
     "SELECT o.id, i.sku FROM orders AS o FULL JOIN items AS i ON i.order_id = o.id",
     "SELECT a.id, b.id AS other FROM orders AS a JOIN orders AS b ON a.customer_id = b.customer_id",
     "SELECT order_id FROM items WHERE order_id NOT IN (SELECT id FROM orders)",
@@ -24,14 +28,18 @@ STATEMENTS = [
     "SELECT id FROM orders UNION SELECT order_id FROM items",
     "SELECT order_id FROM items EXCEPT SELECT id FROM orders",
     "SELECT order_id FROM items INTERSECT SELECT id FROM orders",
-    "WITH w AS (SELECT id, total FROM orders WHERE total > 5) "
-    "SELECT count(*) AS c, max(total) AS m FROM w",
+    (
+        "WITH w AS (SELECT id, total FROM orders WHERE total > 5) "
+        "SELECT count(*) AS c, max(total) AS m FROM w"
+    ),
     "WITH items AS (SELECT id FROM orders) SELECT id FROM items",
     "SELECT id, row_number() OVER (PARTITION BY status ORDER BY id) AS n FROM orders",
     "SELECT id, (SELECT max(price) FROM products) AS m FROM orders",
     "SELECT DISTINCT status FROM orders WHERE note IS NULL",
-    "SELECT p.title, sum(i.quantity) AS q FROM products AS p "
-    "JOIN items AS i USING (sku) GROUP BY p.title",
+    (
+        "SELECT p.title, sum(i.quantity) AS q FROM products AS p "
+        "JOIN items AS i USING (sku) GROUP BY p.title"
+    ),
     "SELECT id FROM orders WHERE CASE WHEN total > 100 THEN TRUE WHEN total IS NULL THEN TRUE END",
 ]
 
