@@ -40,16 +40,17 @@ def load_grants(path: Path) -> tuple[Grant, ...]:
     grants: list[Grant] = []
     if root is not None:
         listed = root.mapping({"grants"}).get("grants")
-        grants = [_grant(item) for item in (listed.items() if listed else [])]
-        _check_unique(grants, listed)
+        items = listed.items() if listed else []
+        grants = [_grant(item) for item in items]
+        _check_unique(grants, items)
     if problems:
         raise GrantsError(problems)
     return tuple(grants)
 
 
-def _check_unique(grants: list[Grant], listed: Place | None) -> None:
+def _check_unique(grants: list[Grant], items: list[Place]) -> None:
     seen: set[str] = set()
-    for grant, item in zip(grants, listed.items() if listed else [], strict=True):
+    for grant, item in zip(grants, items, strict=True):
         if grant.id in seen:
             item.problem("duplicate_id", f"grant {grant.id} stands twice")
         seen.add(grant.id)

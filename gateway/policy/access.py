@@ -51,6 +51,15 @@ class Candidate:
         return f"no access grant for purpose {self.purpose}"
 
 
+def own_grants(request: DecisionRequest) -> tuple[Grant, ...]:
+    """The principal's valid grants, for any purpose: found once, however many are stored."""
+    return tuple(
+        grant
+        for grant in request.grants
+        if holds(grant, request.principal) and valid(grant, request.now)
+    )
+
+
 def candidate(table: Table, request: DecisionRequest, packages: Mapping[str, Package]) -> Candidate:
     """What could open this table to this principal now."""
     asker = (request.grants, request.principal, request.purpose, request.now)
@@ -78,11 +87,7 @@ def standing_names(package: Package | None, principal: Principal) -> tuple[str, 
 
 def _holds_in_domain(table: Table, request: DecisionRequest) -> bool:
     """True if any active grant, for any purpose, covers a table of the same domain."""
-    mine = [
-        grant
-        for grant in request.grants
-        if holds(grant, request.principal) and valid(grant, request.now)
-    ]
+    mine = own_grants(request)
     if not mine:
         return False
     neighbours = [t for t in request.snapshot.tables.values() if t.domain == table.domain]

@@ -66,6 +66,7 @@ async def decide(
     ``request.grants`` may hold any grants; those not active for this principal,
     table and purpose are ignored. Never raises for what a policy does.
     """
+    request = replace(request, grants=access.own_grants(request))
     candidates = [access.candidate(table, request, policies.packages) for table in request.tables]
     shared, broken = _common(request, policies, zone)
     drafts = [_draft(n, found, shared, broken, policies) for n, found in enumerate(candidates)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, Self
@@ -181,7 +182,8 @@ class PolicyService:
         path = self._directory / "global" / "purposes.yaml"
         purposes, problems = load_purposes(path) if path.is_file() else ({}, [])
         if problems:
-            self._note("purposes", problems)
+            named = [replace(p, file="global/purposes.yaml") for p in problems]
+            self._note("purposes", named)
             return
         self._problems.pop("purposes", None)
         self._purposes = MappingProxyType(purposes)

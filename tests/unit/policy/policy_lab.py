@@ -60,7 +60,7 @@ FITTING = {
     "u": "m-null",
     "arr": "m-null g-null",
 }
-GOOD_FILTERS = tuple(n for n in CONFIG["filters"] if not n.startswith("f-bad")) + ("g-eq", "g-same")
+GOOD_FILTERS = (*(n for n in CONFIG["filters"] if not n.startswith("f-bad")), "g-eq", "g-same")
 GOOD_OBLIGATIONS = ("o-group", "o-rows", "o-filter", "o-audit", "o-notice", *SHARED["obligations"])
 ODD_TAGS = (
     "closed",

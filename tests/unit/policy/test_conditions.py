@@ -168,7 +168,9 @@ def test_in_of_nothing_is_kept() -> None:
 
 
 def test_json_round_trip() -> None:
-    raw = compound("not", compound("and", field("gt", "d", "1.5"), field("is_null", "arr", False)))
+    raw = compound(
+        "not", compound("and", field("gt", "d", "1.5"), field("is_null", "arr", value=False))
+    )
     assert to_json(parse(to_json(parse(raw, COLUMNS)), COLUMNS)) == to_json(parse(raw, COLUMNS))
 
 
@@ -180,7 +182,7 @@ def test_conjunction() -> None:
 
 
 def test_texts_tell_a_boolean_from_a_number() -> None:
-    assert text(FieldCondition("eq", "x", True)) != text(FieldCondition("eq", "x", 1))
+    assert text(FieldCondition("eq", "x", value=True)) != text(FieldCondition("eq", "x", 1))
 
 
 def test_words() -> None:

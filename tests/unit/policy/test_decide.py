@@ -214,7 +214,7 @@ class Recorder:
         self.calls: list[int] = []
 
     def revision(self, package: str) -> str | None:
-        return None
+        return None if package else ""
 
     async def ask(self, question: Question) -> Answers:
         self.calls.append(len(question.items))

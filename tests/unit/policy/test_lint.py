@@ -130,7 +130,7 @@ def _input_rules(case: dict) -> set[str]:
         except InputError as error:
             found.add(error.code)
     attributes = {"subject": {"attributes": case["input"]}}
-    integers = {"properties": dict.fromkeys(("a", "b"), {"type": "integer"})}
+    integers = {"properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}
     if "I04" in recorded:
         with pytest.raises(InputError) as raised:
             conform(case["input"], integers, "input.subject.attributes")

@@ -164,7 +164,7 @@ def test_unkeyed_hash_of_an_identifier_is_refused() -> None:
         ("char(40)", "i63", "text", False),
     ],
 )
-def test_token_lengths(text: str, numeric: str, shape: str, fits: bool) -> None:
+def test_token_lengths(text: str, numeric: str, shape: str, *, fits: bool) -> None:
     domain = type(TOKENS)("lab", "lab", shape, numeric, "raw", (), ())
     column = Column("c", DataType.parse(text), 1, token_domain="lab")
     assert applies(mask("token", {}), column, {"lab": domain}) is fits

@@ -34,7 +34,7 @@ ALL_FILTERS = CONFIG["filters"] | SHARED["filters"]
 @st.composite
 def mask_rules(draw: st.DrawFn) -> MaskRule:
     column = draw(st.sampled_from(sorted(TYPES)))
-    kinds = FITTING[column].split() + ["m-token", "m-month", "m-global-hash"]
+    kinds = [*FITTING[column].split(), "m-token", "m-month", "m-global-hash"]
     raw = ALL_MASKS[draw(st.sampled_from(kinds))]
     return MaskRule(draw(RULES), column, masks.mask(raw["kind"], raw["params"]))
 
