@@ -104,9 +104,12 @@ class EmbeddedEngine:
         stream = EmbeddedStream(_columns(governed), worker, self._pool, number, options)
         try:
             await worker.give_keys(functions)
-        except OSError:
+        except BaseException as error:
+            # A cancelled caller must not keep the worker either.
             self._pool.release(worker, alive=False)
-            raise failure("GENERIC_INTERNAL_ERROR", options.query_id) from None
+            if isinstance(error, OSError):
+                raise failure("GENERIC_INTERNAL_ERROR", options.query_id) from None
+            raise
         await stream.start(pickle.dumps(job), ends - time.monotonic())
         return stream
 

@@ -20,7 +20,7 @@ from gateway.tokens.model import TokenFunction
 
 _START_SECONDS = 60.0
 _BUFFER = 4 << 20
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "HOME", "LD_LIBRARY_PATH")
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
 
 
 class WorkerProcess:
@@ -45,10 +45,11 @@ class WorkerProcess:
         ours, theirs = socket.socketpair()
         with theirs:
             process = subprocess.Popen(  # noqa: ASYNC220, S603 - milliseconds; our own module
-                [sys.executable, "-m", "gateway.engines.worker", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "gateway.engines.worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 env=_environment(),
                 cwd="/",
+                start_new_session=True,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -112,6 +113,7 @@ def _environment() -> dict[str, str]:
     passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return {
         **passed,
+        "HOME": "/",
         "PYTHONPATH": str(Path(gateway.__file__).parent.parent),
         "ARROW_DEFAULT_MEMORY_POOL": "system",
         "MALLOC_ARENA_MAX": "2",

@@ -63,6 +63,9 @@ class EmbeddedStream:
         except OSError:
             # The pump notices the end of the worker and reports it.
             return
+        except asyncio.CancelledError:
+            self._stop("USER_CANCELED")
+            raise
 
     async def batches(self) -> AsyncIterator[pa.RecordBatch]:
         """Yield batches in order; raises MeshgateError if the answer is not complete."""

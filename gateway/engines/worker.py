@@ -11,6 +11,7 @@ import json
 import os
 import pickle
 import resource
+import signal
 import socket
 import sys
 import threading
@@ -242,6 +243,9 @@ def _status(key: str) -> str:
 def main() -> None:
     """Serve the socket whose descriptor is the only argument."""
     faulthandler.disable()
+    for ignored in (signal.SIGINT, signal.SIGTERM):
+        # The gateway drains on these; it ends its workers itself.
+        signal.signal(ignored, signal.SIG_IGN)
     gc.freeze()
     try:
         Worker(socket.socket(fileno=int(sys.argv[1]))).serve()

@@ -134,8 +134,26 @@ EXPRESSIONS = {
     "narrow": "CAST(s.n AS tinyint)",
     "subscript": "ARRAY[7, 8, 9][s.z]",
     "equality": "1 / (CASE WHEN s.code = 'secret-0' THEN 0 ELSE 1 END)",
-    "random": "CAST(s.code AS integer) + CAST(floor(random()) AS integer)",
+    "absolute": "abs(-s.big - 2)",
 }
+
+BEYOND = {
+    "where": "SELECT count(*) FROM {s} WHERE {e} > random() - 2",
+    "where_first": "SELECT count(*) FROM {s} WHERE {e} > random() - 2 AND s.id > 10",
+    "on": "SELECT count(*) FROM {s} JOIN {o} ON {e} > random() - 2",
+    "on_right": "SELECT count(*) FROM {o} JOIN {s} ON {e} + random() > -2",
+    "on_and": "SELECT count(*) FROM {s} JOIN {o} ON s.id = o.k AND {e} > -2",
+    "on_equal": "SELECT count(*) FROM {s} JOIN {o} ON {e} = o.k AND {e} > random() - 2",
+    "order": "SELECT count(*) FROM (SELECT s.id FROM {s} ORDER BY {e} + random() LIMIT 5)",
+    "window": "SELECT count(*) FROM (SELECT sum({e} + random()) OVER () FROM {s})",
+    "qualify": "SELECT count(*) FROM (FROM {s} QUALIFY row_number() OVER (ORDER BY {e}) = 1)",
+    "lateral": "SELECT count(*) FROM {s}, LATERAL (SELECT {e} AS v) t WHERE t.v > random() - 2",
+    "asof": "SELECT count(*) FROM {s} ASOF JOIN {o} ON {e} >= o.k",
+    "sample": "SELECT count({e}) FROM {s} USING SAMPLE reservoir(10 ROWS)",
+}
+"""Positions in DuckDB's own words that translated text never takes, so far."""
+
+BARE = {"cast": "CAST(s.code AS INTEGER)", "divide": "10 // s.z", "overflow": "s.big + 1"}
 
 FILTERS: dict[str, Condition] = {
     "equal": FieldCondition("eq", "region", "EU"),
@@ -285,7 +303,7 @@ def test_hidden_rows_cannot_be_felt(world: World, kind: str) -> None:
         present, absent = world.run(governed, world.present), world.run(governed, world.absent)
         if present.error != absent.error or "secret" in present.text:
             felt.append((position, expression, present.error, absent.error))
-        elif expression != "random" and present.rows != absent.rows:
+        elif present.rows != absent.rows:
             felt.append((position, expression, "rows", "differ"))
     assert felt == []
     assert ran >= 0.8 * (ran + refused.total()) > 100, f"refused: {refused}"
@@ -303,3 +321,21 @@ def test_without_the_scans_filter_hidden_rows_are_felt(world: World) -> None:
             leaks[expression] += found.error != world.run(governed, world.absent).error
     assert leaks.total() >= 20, leaks
     assert len(+leaks) >= 8, leaks
+
+
+@pytest.mark.parametrize("kind", FILTERS)
+@pytest.mark.parametrize("scan_filter", [True, False])
+def test_text_that_is_never_written_feels_no_hidden_row_either(
+    world: World, kind: str, *, scan_filter: bool
+) -> None:
+    felt = 0
+    governed = world.govern("SELECT s.*, o.* FROM s CROSS JOIN o", FILTERS[kind])
+    used = {scan.alias: scan for scan in governed[0]}
+    o = secured(used["o"], "duckdb", {}, "00")
+    s = secured(used["s"], "duckdb", {}, "00")
+    for text, expression in itertools.product(BEYOND.values(), BARE.values()):
+        sql = text.format(s=s, o=o, e=expression)
+        written = (governed[0], replace(governed[1], sql=sql))
+        assert world.run(written, world.absent).error is None, sql
+        felt += world.run(written, world.present, scan_filter=scan_filter).error is not None
+    assert felt == 0 if scan_filter else felt >= 6

@@ -26,7 +26,7 @@ def module_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def engine() -> AsyncIterator[EmbeddedEngine]:
-    made = EmbeddedEngine(workers=1, memory_bytes=512 << 20)
+    made = EmbeddedEngine(workers=1, memory_bytes=512 << 20, temp_bytes=64 << 20)
     await made.start()
     yield made
     await made.close()

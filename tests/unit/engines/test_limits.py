@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -149,6 +150,31 @@ async def test_cancel_is_idempotent_and_never_looks_like_the_end(
     assert (await fails(stream)).name == "USER_CANCELED"
     await stream.cancel()
     assert await asyncio.wait_for(client.rows(ONE), 5) == [(1,)]
+
+
+async def test_a_caller_that_gives_up_while_starting_frees_the_worker(
+    engine: EmbeddedEngine, client: Client
+) -> None:
+    for turns in range(6):
+        starting = asyncio.ensure_future(start(engine, ENDLESS, "n bigint"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await (await starting).cancel()
+    assert await asyncio.wait_for(client.rows(ONE), 20) == [(1,)]
+
+
+async def test_signals_for_the_gateway_do_not_end_its_workers(
+    engine: EmbeddedEngine, client: Client
+) -> None:
+    await client.rows(ONE)
+    pid = only(engine)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        os.kill(pid, number)
+    assert os.getpgid(pid) != os.getpgid(0)
+    assert await client.rows(ONE) == [(1,)]
+    assert only(engine) == pid
 
 
 async def test_a_killed_worker_fails_one_query_and_is_replaced(
