@@ -12,7 +12,8 @@ from gateway.policy.lint import Profile, lint
 from gateway.policy.package import GUARDRAILS, TEST_SUFFIX, find_sources, load_package
 from gateway.policy.rego import Compiled, CompileError
 from gateway.policy.regolex import RegoSyntaxError
-from gateway.policy.regoparse import Rule, parse
+from gateway.policy.regoparse import parse
+from gateway.policy.regotree import Rule
 
 _STEPS = frozenset({"deny", "row_filters", "masks", "deny_columns", "obligations"})
 _DENIES = re.compile(r"test_.*(_denied|_denies|_deny|_refused|_closed)(_|$)")

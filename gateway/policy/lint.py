@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from gateway.catalog.model import Problem
 from gateway.policy.regolex import RegoSyntaxError, Token
-from gateway.policy.regoparse import Node, RegoModule, Rule, parse
+from gateway.policy.regoparse import parse
+from gateway.policy.regotree import Node, RegoModule, Rule
 
 CALLS = frozenset(
     [
