@@ -49,6 +49,8 @@ class CallGrammar(WindowGrammar):
             node = special(self)
             if node is not None:
                 return self.place(node, token)
+        if token.key == "CURRENT_PATH":
+            raise self.unsupported("CURRENT_PATH", "functions are built in")
         if token.key in _JSON:
             raise self.unsupported(f"{token.key}", "use json_extract or json_format")
         if token.key in RESERVED or not self.at_identifier():
@@ -60,6 +62,8 @@ class CallGrammar(WindowGrammar):
             return self.place(self.lambda_(), token)
         if following == "(":
             return self.call(token)
+        if following == "OVER" and (self.peek(2) == "(" or self.at_identifier(2)):
+            raise self.unsupported("a measure over a window", "call a window function", token)
         self._refuse_qualified_call(token)
         return self.place(exp.Column(this=self.identifier()), token)
 
@@ -175,13 +179,14 @@ class CallGrammar(WindowGrammar):
 
     def _interval(self) -> exp.Expression | None:
         signed = self.peek() in {"+", "-"} and self.peek(2) is STRING
-        if not signed and self.peek() is not STRING:
+        if not signed and (self.peek() is not STRING or self.peek(2) not in _UNITS):
             return None
         self.take()
         negative = signed and self.take().key == "-"
         text = exp.Literal(this=self.take().value, is_string=True)
         unit: exp.Expression = self._unit()
-        if self.accept("TO"):
+        if self.key == "TO" and self.peek() in _UNITS:
+            self.take()
             unit = exp.IntervalSpan(this=unit, expression=self._unit())
         node = exp.Interval(this=text, unit=unit)
         return exp.Neg(this=node) if negative else node
@@ -207,8 +212,10 @@ class CallGrammar(WindowGrammar):
     def _row(self) -> exp.Expression | None:
         if self.peek() != "(":
             return None
+        token = self.take()
         self.take()
-        self.take()
+        if self.key == ")":
+            raise self.unsupported("an empty row", "write at least one value", token)
         items = self.comma_separated(self.expression)
         if self.key == "AS" or self.at_identifier():
             raise self.unsupported("a row with field names", "cast it: CAST(ROW(…) AS ROW(a …))")
@@ -303,6 +310,8 @@ class CallGrammar(WindowGrammar):
         token = self.take()
         self.expect("(")
         items = self.comma_separated(self.expression)
+        if not all(isinstance(item, exp.Column) for item in items):
+            raise self.mismatch("'.'")
         self.expect(")")
         return exp.Anonymous(this=token.text, expressions=items)
 

@@ -173,25 +173,26 @@ class ExpressionGrammar(CallGrammar):
     def _operand(self, token: Token) -> exp.Expression:
         key = token.key
         if key is NUMBER:
-            if token.text.isdigit() and _exceeds_bigint(token.text):
-                raise self.error("SYNTAX_ERROR", f"Invalid numeric literal: {token.text}", token)
-            return self._number(self.take())
+            return self._checked_number(token)
         if key is STRING:
             self.take()
             return self.place(exp.Literal(this=token.value, is_string=True), token)
         if key is HEX:
             return self._hex(self.take())
-        if key == "(":
-            return self.place(self._parenthesis(), token)
-        if key == "[":
-            return self.place(self.array(), token)
-        if key == "?":
-            self.take()
-            self.parameters += 1
-            node = self.place(exp.Placeholder(), token)
-            node.meta["index"] = self.parameters - 1
-            return node
-        return self.word_operand(token)
+        reader = {"(": self._parenthesis, "[": self.array, "?": self._placeholder}.get(key)
+        return self.place(reader(), token) if reader else self.word_operand(token)
+
+    def _placeholder(self) -> exp.Expression:
+        self.take()
+        self.parameters += 1
+        node = exp.Placeholder()
+        node.meta["index"] = self.parameters - 1
+        return node
+
+    def _checked_number(self, token: Token) -> exp.Expression:
+        if token.text.isdigit() and _exceeds_bigint(token.text):
+            raise self.error("SYNTAX_ERROR", f"Invalid numeric literal: {token.text}", token)
+        return self._number(self.take())
 
     def _number(self, token: Token) -> exp.Expression:
         return self.place(exp.Literal(this=token.text, is_string=False), token)

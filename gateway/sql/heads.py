@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, NoReturn
 
 from gateway.sql.cursor import Cursor
-from gateway.sql.lex import NUMBER, STRING, Token
+from gateway.sql.lex import END, NUMBER, STRING, Token
 from gateway.sql.model import Kind
 
 _WRITES = frozenset(
@@ -91,8 +91,10 @@ class HeadGrammar(Cursor):
         return Head(Kind.RESET_SESSION, {"name": self._property()})
 
     def _property(self) -> str:
-        name = self._name()
-        return f"{name}.{self._name()}" if self.accept(".") else name
+        parts = [self._name()]
+        while self.accept("."):
+            parts.append(self._name())
+        return ".".join(parts)
 
     def _constant(self) -> str:
         sign = "-" if self.accept("-") else ""
@@ -108,6 +110,8 @@ class HeadGrammar(Cursor):
     def _zone(self) -> str | None:
         if self.accept("LOCAL"):
             return None
+        if self.key not in {STRING, "INTERVAL", END}:
+            raise self.unsupported("an expression as time zone", "write its name as text")
         if not self.accept("INTERVAL"):
             return self._string()
         sign = "-" if self.accept("-") else "+"
@@ -207,7 +211,8 @@ class HeadGrammar(Cursor):
     def _start(self) -> Head:
         self.expect("TRANSACTION")
         words: dict[str, str | None] = {"isolation": None, "access": None}
-        while self.key in {"ISOLATION", "READ"}:
+        more = self.key in {"ISOLATION", "READ"}
+        while more:
             if self.accept("ISOLATION", "LEVEL"):
                 words["isolation"] = self._level()
             else:
@@ -215,8 +220,7 @@ class HeadGrammar(Cursor):
                 if self.key not in {"ONLY", "WRITE"}:
                     self.fail("ONLY", "WRITE")
                 words["access"] = f"READ {self.take().key}"
-            if not self.accept(","):
-                break
+            more = self.accept(",")
         return Head(Kind.START_TRANSACTION, words)
 
     def _level(self) -> str:

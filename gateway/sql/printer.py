@@ -14,7 +14,7 @@ from sqlglot import exp
 from gateway.errors import MeshgateError
 from gateway.names import quote
 
-_BINARY: dict[type[exp.Expression], str] = {
+OPERATORS: dict[type[exp.Expression], str] = {
     exp.And: "AND",
     exp.Or: "OR",
     exp.EQ: "=",
@@ -46,7 +46,7 @@ class ExpressionPrinter:
         """Print one node; raises MeshgateError on a node outside the conventions."""
         if node is None:
             return ""
-        if type(node) in _BINARY:
+        if type(node) in OPERATORS:
             return self._chain(node)
         writer = _WRITERS.get(type(node))
         if writer is None:
@@ -66,8 +66,8 @@ class ExpressionPrinter:
     def _chain(self, node: exp.Expression) -> str:
         """Print a left-deep chain of operators without recursion on its left side."""
         tail: list[str] = []
-        while type(node) in _BINARY:
-            tail.append(f" {_BINARY[type(node)]} {self.print(node.expression)}")
+        while type(node) in OPERATORS:
+            tail.append(f" {OPERATORS[type(node)]} {self.print(node.expression)}")
             node = node.this
         return self.print(node) + "".join(reversed(tail))
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from sqlglot import exp
 
 from gateway.sql.expressions import QUERY_START
-from gateway.sql.lex import NUMBER
+from gateway.sql.lex import END, NUMBER
 from gateway.sql.relations import RelationGrammar
 
+_AFTER_NAME = frozenset({"FROM", ",", ")", END})
 _UNION = {"UNION": exp.Union, "EXCEPT": exp.Except}
 
 
@@ -144,7 +145,7 @@ class QueryGrammar(RelationGrammar):
     def _select(self) -> exp.Expression:
         token = self.take()
         distinct = exp.Distinct() if self.accept("DISTINCT") else None
-        if distinct is None:
+        if distinct is None and self.peek() not in _AFTER_NAME:
             self.accept("ALL")
         select = exp.Select(distinct=distinct, expressions=self.comma_separated(self._select_item))
         self.place(select, token)

@@ -40,8 +40,8 @@ class WindowGrammar(TypeGrammar):
         node: exp.Expression = exp.Anonymous(this=name.value, expressions=self._call_arguments())
         self.expect(")")
         node = self.place(node, token)
-        if self.accept("WITHIN", "GROUP"):
-            self.expect("(")
+        if name.key == "LISTAGG" or (self.key == "WITHIN" and self.peek() == "GROUP"):
+            self.expect("WITHIN", "GROUP", "(")
             node = exp.WithinGroup(this=node, expression=self.order())
             self.expect(")")
         if self.key == "FILTER" and self.peek() == "(":
