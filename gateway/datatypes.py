@@ -177,6 +177,7 @@ _RESERVED = frozenset(
 
 
 def _parse(text: str) -> tuple[DataType, str]:
+    text = text.lstrip()
     interval = re.match(r"interval\s+(day\s+to\s+second|year\s+to\s+month)\b", text, re.IGNORECASE)
     if interval:
         return DataType(" ".join(interval.group(0).lower().split())), text[interval.end() :]

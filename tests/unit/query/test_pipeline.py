@@ -1,0 +1,161 @@
+"""The order of the stages, over a fixture mesh: purposes, parameters, caches, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import MeshgateError
+from gateway.policy.service import PolicyService
+from gateway.query.asked import GrantBook
+from gateway.query.plan import Plan
+from gateway.query.service import QueryService, Sources
+from gateway.server.world import World, load_world
+from gateway.session import Session
+
+WORLDS = Path(__file__).parents[2] / "worlds"
+SESSION = Session(catalog="health", schema="claims")
+
+
+class Counted:
+    """A policy service that counts what it is asked; everything else is the real one."""
+
+    def __init__(self, inner: PolicyService) -> None:
+        self.inner = inner
+        self.asked: list[int] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.inner, name)
+
+    async def decide(self, request: object) -> object:
+        self.asked.append(len(request.tables))  # type: ignore[attr-defined]
+        return await self.inner.decide(request)  # type: ignore[arg-type]
+
+
+class Mesh:
+    def __init__(self, world: World, policy: PolicyService) -> None:
+        self.world = world
+        self.policy = Counted(policy)
+        book = GrantBook("test", world.grants)
+        sources = Sources(lambda: world.snapshot, lambda: book, lambda: world.now)
+        self.service = QueryService(self.policy, sources)  # type: ignore[arg-type]
+
+    async def plan(self, sql: str, who: str = "doctor", session: Session = SESSION) -> Plan:
+        principal = self.world.directory.principal(who)
+        assert principal is not None
+        return await self.service.plan(sql, session, principal, "q")
+
+    async def refusal(self, sql: str, who: str = "doctor", session: Session = SESSION) -> str:
+        with pytest.raises(MeshgateError) as caught:
+            await self.plan(sql, who, session)
+        return f"{caught.value.name}: {caught.value.message}"
+
+
+@pytest.fixture
+async def mesh() -> AsyncIterator[Mesh]:
+    world = load_world(WORLDS / "mesh.yaml")
+    policy = PolicyService.open(world.policies)
+    yield Mesh(world, policy)
+    await policy.close()
+
+
+async def test_one_decision_for_all_tables_of_a_query(mesh: Mesh) -> None:
+    await mesh.plan("SELECT c.claim_id FROM claims c JOIN lines l ON c.claim_id = l.claim_id")
+    assert mesh.policy.asked == [2]
+
+
+async def test_a_repeated_query_is_planned_from_the_cache_and_decided_again(mesh: Mesh) -> None:
+    first = await mesh.plan("SELECT claim_id FROM claims")
+    again = await mesh.plan("SELECT claim_id FROM claims")
+    assert again.governed is first.governed
+    assert mesh.policy.asked == [1, 1]
+
+
+async def test_principals_with_other_decisions_share_no_text(mesh: Mesh) -> None:
+    nurse = await mesh.plan("SELECT claim_id FROM claims", "nurse")
+    doctor = await mesh.plan("SELECT claim_id FROM claims", "doctor")
+    assert nurse.governed is not None
+    assert doctor.governed is not None
+    assert nurse.governed.sql != doctor.governed.sql
+
+
+async def test_the_clock_is_part_of_what_is_cached(mesh: Mesh) -> None:
+    """A statement that reads the session's values is not answered with another one's."""
+    paris = replace(SESSION, time_zone="Europe/Paris")
+    first = await mesh.plan("SELECT current_timezone() AS z FROM claims")
+    second = await mesh.plan("SELECT current_timezone() AS z FROM claims", session=paris)
+    assert first.governed is not second.governed
+
+
+async def test_parameters_are_bound_before_anything_is_decided(mesh: Mesh) -> None:
+    session = replace(SESSION, prepared={"p": "SELECT claim_id FROM claims WHERE claim_id = ?"})
+    plan = await mesh.plan("EXECUTE p USING BIGINT '7'", session=session)
+    assert plan.governed is not None
+    assert "7" in plan.governed.sql
+    assert plan.text.startswith("SELECT claim_id")
+    wrong = await mesh.refusal("EXECUTE p", session=session)
+    assert wrong == (
+        "INVALID_PARAMETER_USAGE: Incorrect number of parameters: expected 1 but found 0"
+    ) or wrong.startswith("INVALID_PARAMETER_USAGE")
+
+
+async def test_what_cannot_be_executed_by_name(mesh: Mesh) -> None:
+    assert (await mesh.refusal("EXECUTE nothing")).startswith("NOT_FOUND")
+    session = replace(SESSION, prepared={"p": "EXECUTE p"})
+    assert (await mesh.refusal("EXECUTE p", session=session)).startswith("NOT_SUPPORTED")
+    assert (await mesh.refusal("EXECUTE IMMEDIATE 'EXECUTE IMMEDIATE ''SELECT 1'''")).startswith(
+        "NOT_SUPPORTED"
+    )
+
+
+@pytest.mark.parametrize(
+    ("session", "origin"),
+    [
+        (replace(SESSION, properties={"meshgate.purpose": "study"}), "stated"),
+        (replace(SESSION, client_tags=("x", "purpose:study")), "stated"),
+    ],
+)
+async def test_a_stated_purpose_wins(mesh: Mesh, session: Session, origin: str) -> None:
+    plan = await mesh.plan("SELECT claim_id FROM claims", "researcher", session)
+    assert (plan.purpose.name, plan.purpose.origin) == ("study", origin)
+    assert not plan.purpose.assumed
+
+
+async def test_the_default_and_the_only_purpose_are_assumed(mesh: Mesh) -> None:
+    default = await mesh.plan("SELECT claim_id FROM claims", "nurse")
+    assert (default.purpose.name, default.purpose.origin) == ("care", "default")
+    only = await mesh.plan("SELECT claim_id FROM claims", "researcher")
+    assert (only.purpose.name, only.purpose.origin) == ("study", "inferred")
+    assert any(w.name == "MESHGATE_PURPOSE_ASSUMED" for w in only.warnings)
+
+
+async def test_a_purpose_of_others_is_refused(mesh: Mesh) -> None:
+    session = replace(SESSION, properties={"meshgate.purpose": "world-domination"})
+    assert (await mesh.refusal("SELECT claim_id FROM claims", session=session)).startswith(
+        "INVALID_SESSION_PROPERTY"
+    )
+
+
+async def test_metadata_and_data_do_not_mix(mesh: Mesh) -> None:
+    text = await mesh.refusal(
+        "SELECT 1 FROM claims, information_schema.tables WHERE table_name = 'claims'"
+    )
+    assert text.startswith("NOT_SUPPORTED: line 1:23")
+
+
+async def test_hidden_and_absent_read_alike(mesh: Mesh) -> None:
+    hidden = await mesh.refusal("SELECT * FROM health.claims.notes", "stranger")
+    absent = await mesh.refusal("SELECT * FROM health.claims.nodes", "stranger")
+    assert hidden.replace("notes", "nodes") == absent
+
+
+async def test_a_heavy_statement_is_governed_apart_with_the_same_text(mesh: Mesh) -> None:
+    terms = ", ".join(str(number) for number in range(1500))
+    plan = await mesh.plan(f"SELECT claim_id FROM claims WHERE claim_id IN ({terms})")
+    assert plan.statement.heavy
+    assert plan.governed is not None
+    assert plan.governed.sql.count(",") >= 1499
+    mesh.service.close()
