@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.access.choice import offered
 from gateway.access.model import Grant
-from gateway.catalog.model import CatalogSnapshot
+from gateway.catalog.model import CatalogSnapshot, Table
+from gateway.identity.principal import Principal
 from gateway.metadata.wording import ask, contact, listed, on, told
 from gateway.names import TableName
 from gateway.policy.model import ColumnDecision, Decision, Obligation, TableDecision
@@ -45,6 +47,22 @@ class _Read:
         return self.decision.table
 
 
+@dataclass(frozen=True, slots=True)
+class _Asker:
+    """Who asks, for what and when, with all stored grants."""
+
+    principal: Principal
+    purpose: str
+    now: datetime
+    grants: tuple[Grant, ...]
+
+    def offers(self, table: Table, snapshot: CatalogSnapshot) -> tuple[Grant, ...]:
+        """The active grants this person holds on a table."""
+        return offered(
+            self.grants, self.principal, self.purpose, self.now, table=table, snapshot=snapshot
+        )
+
+
 def warnings(
     decision: Decision,
     snapshot: CatalogSnapshot,
@@ -55,17 +73,24 @@ def warnings(
     level: str = "full",
     grants: Sequence[Grant] = (),
     now: datetime | None = None,
+    principal: Principal | None = None,
+    grant_stated: bool = False,
 ) -> tuple[Warning_, ...]:
     """Build the notes of one admitted query, in the order of their codes.
 
     ``level`` is ``full``, ``summary`` (names without reasons) or ``off`` (notices alone);
-    with ``grants`` and ``now`` it tells of grants that end within 14 days.
+    with ``grants`` and ``now`` it tells of grants that end within 14 days, with ``principal``
+    also where one of several was chosen, unless the client stated which.
     """
     notice = _notices(decision)
     if level == "off":
         return _made([("MESHGATE_NOTICE", notice)])
     reads = _reads(governed)
     short = level == "summary"
+    chosen = ""
+    if principal is not None and now is not None and not grant_stated:
+        asker = _Asker(principal, purpose, now, tuple(grants))
+        chosen = _chosen(reads, snapshot, asker)
     assumed = (
         f"purpose {purpose} was assumed; state yours by SET SESSION meshgate.purpose = '...'"
         if purpose_assumed
@@ -77,6 +102,7 @@ def warnings(
             ("MESHGATE_MASKED", _masked(reads, snapshot, _is_mask, "masked: ", short=short)),
             ("MESHGATE_TOKENIZED", _masked(reads, snapshot, _is_token, "tokens: ", short=short)),
             ("MESHGATE_PURPOSE_ASSUMED", assumed),
+            ("MESHGATE_GRANT_CHOSEN", chosen),
             ("MESHGATE_GRANT_EXPIRES", _expiring(reads, snapshot, grants, now)),
             ("MESHGATE_NOTICE", notice),
         ]
@@ -140,6 +166,20 @@ def _column(table: TableDecision, column: ColumnDecision) -> str:
     disclosed = [reason for reason in on(table, f"column:{column.name}") if reason.disclose]
     why = told(disclosed) if disclosed else f"({', '.join(column.rules)})"
     return f"{column.name} by {kind} {why}"
+
+
+def _chosen(reads: tuple[_Read, ...], snapshot: CatalogSnapshot, asker: _Asker) -> str:
+    """Tables that stand on one of several grants, with the one that was taken."""
+    parts = []
+    for read in reads:
+        ids = [grant.id for grant in asker.offers(snapshot.tables[read.name], snapshot)]
+        if len(ids) > 1 and read.decision.grant in ids:
+            parts.append(f"{read.name} on {read.decision.grant} of {listed(ids)}")
+    if not parts:
+        return ""
+    return (
+        f"grants chosen: {listed(parts, '; ')}; state yours by SET SESSION meshgate.grant = '...'"
+    )
 
 
 def _expiring(

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.access.model import Grant
+from gateway.identity.principal import Principal
 from gateway.metadata.warnings import NAMES, warnings
 from gateway.names import TableName
 from gateway.policy.model import Mask, Obligation, Reason, TableDecision
@@ -126,6 +127,34 @@ def test_a_grant_that_ends_within_two_weeks_is_told(days, is_told):
     )
     told = notes(scan(claim_decision(), "paid"), grants=[grant], now=NOW)
     assert ("MESHGATE_GRANT_EXPIRES" in told) is is_told
+
+
+def grant(number: int) -> Grant:
+    until = NOW + timedelta(days=99)
+    return Grant(f"ag-{number}", *("data_access", "user:a", "claims", "care", NOW, until, NOW))
+
+
+@pytest.mark.parametrize(
+    ("held", "stated", "told"),
+    [
+        ([1, 2], False, "lake.claims.claim on ag-1 of ag-1, ag-2;"),
+        ([1], False, None),
+        ([2, 3], False, None),
+        ([1, 2], True, None),
+    ],
+)
+def test_a_grant_taken_among_several_is_told(held, stated, told):
+    found = notes(
+        scan(claim_decision(), "paid"),
+        grants=[grant(n) for n in held],
+        now=NOW,
+        principal=Principal("a"),
+        grant_stated=stated,
+    )
+    if told is None:
+        assert "MESHGATE_GRANT_CHOSEN" not in found
+    else:
+        assert told in found["MESHGATE_GRANT_CHOSEN"]
 
 
 def test_notices_are_told_at_every_level():
