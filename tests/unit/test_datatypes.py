@@ -1,32 +1,18 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.datatypes import DataType
 
+PLAIN = "boolean tinyint smallint integer bigint real double varchar varbinary date json uuid"
 SCALARS = st.sampled_from(
-    [
-        DataType(name)
-        for name in [
-            "boolean",
-            "tinyint",
-            "smallint",
-            "integer",
-            "bigint",
-            "real",
-            "double",
-            "varchar",
-            "varbinary",
-            "date",
-            "json",
-            "uuid",
-            "unknown",
-        ]
-    ]
-    + [DataType("varchar", (7,)), DataType("char", (3,)), DataType("decimal", (12, 2))]
-    + [DataType("time", (6,)), DataType("timestamp", (3,))]
+    [DataType.parse(name) for name in re.findall(r"\w+", PLAIN)]
+    + [DataType("unknown"), DataType("varchar", (7,)), DataType("char", (3,))]
+    + [DataType("decimal", (12, 2)), DataType("time", (6,)), DataType("timestamp", (3,))]
     + [DataType("timestamp with time zone", (6,)), DataType("time with time zone", (3,))]
     + [DataType("interval day to second"), DataType("interval year to month")]
 )
