@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from gateway.sql.dialect import parse_query
+from gateway.sql.dialect import parse_query_tokens
 from gateway.sql.lex import HEX, NUMBER, QUOTED, STRING, tokens
 
 Leaf = tuple[str, str]
@@ -44,7 +44,8 @@ def account(text: str, tree: exp.Expression, names: Mapping[int, str]) -> None:
     wanted.setdefault(_SELECT, 0)
     if counted != wanted:
         raise AccountingError("the text's names, texts, numbers or SELECTs are not the tree's")
-    if _dump(parse_query(text), {}) != _dump(tree, names):
+    again, _ = parse_query_tokens(found)
+    if _dump(again, {}) != _dump(tree, names):
         raise AccountingError("the text parsed again is another tree")
 
 

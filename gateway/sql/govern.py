@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from sqlglot import exp
 
@@ -104,9 +104,21 @@ def _duckdb(resolved: ResolvedQuery, write: Callable[[Scan], str]) -> Made:
 
 def _free_alias(tree: exp.Expression) -> str:
     """Find the first private alias that no identifier of the statement equals."""
-    taken = {fold(node.this) for node in tree.find_all(exp.Identifier)}
+    taken = {fold(name) for name in _names(tree)}
     alias, count = ALIAS, 0
     while alias in taken:
         count += 1
         alias = f"{ALIAS}{count}"
     return alias
+
+
+def _names(tree: exp.Expression) -> Iterator[str]:
+    stack: list[object] = [tree]
+    while stack:
+        node = stack.pop()
+        if type(node) is list:
+            stack += node
+        elif isinstance(node, exp.Identifier):
+            yield node.this
+        elif isinstance(node, exp.Expression):
+            stack += node.args.values()

@@ -22,43 +22,42 @@ class Token(NamedTuple):
 
 
 END = Token("end", "")
-_TOKEN = re.compile(
-    r"""
+_FORMS = r"""
       (?P<blank>\s+)
+    | (?P<comment>--|/\*)
     | (?P<hex>[xX]'[0-9A-Fa-f]*')
     | (?P<escaped>[eE]'(?:[^'\\]|\\.|'')*')
     | (?P<word>[A-Za-z_][A-Za-z0-9_]*)
     | (?P<name>"(?:[^"]|"")+")
     | (?P<text>'(?:[^']|'')*')
     | (?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![A-Za-z0-9_'"]))
-    | (?P<hole>:[a-zA-Z]+)
     | (?P<sign><>|!=|<=|>=|\|\||->|=>|::|//|[<>=+*/%()\[\],.?{}:&|^~@-])
-    """,
-    re.VERBOSE,
-)
+"""
+_TOKEN = re.compile(_FORMS, re.VERBOSE)
+_PATTERN = re.compile(r"(?P<hole>:[a-zA-Z]+)|" + _FORMS, re.VERBOSE)
 
 
 def tokens(text: str, *, holes: bool = False) -> list[Token]:
     """Split the text. ``holes`` reads ``:x`` as a place to fill, for patterns only."""
     found: list[Token] = []
-    at, before = 0, ""
-    while at < len(text):
-        hit = _TOKEN.match(text, at)
-        if hit is None or text.startswith(("--", "/*"), at):
-            raise UnreadableError("a character that governed text never holds")
-        kind, raw = str(hit.lastgroup), hit.group()
-        if kind == "hole" and not holes:
-            kind, raw = "sign", ":"
-        at += len(raw)
+    end, before = 0, ""
+    for hit in (_PATTERN if holes else _TOKEN).finditer(text):
+        kind, raw = hit.lastgroup or "", hit.group()
+        if hit.start() != end or kind == "comment":
+            break
         if kind in {"name", "text"} and before in {"word", "number"}:
             raise UnreadableError("a quote that touches a word")
-        before = kind
+        before, end = kind, hit.end()
         if kind != "blank":
             found.append(Token(kind, _value(kind, raw)))
+    if end != len(text):
+        raise UnreadableError("a character that governed text never holds")
     return found
 
 
 def _value(kind: str, raw: str) -> str:
+    if kind == "sign":
+        return raw
     if kind == "word":
         return raw.upper()
     if kind == "name":
@@ -72,13 +71,14 @@ class Cursor:
     """A place in the tokens."""
 
     def __init__(self, found: list[Token]) -> None:
-        self._found = found
+        self._found = [*found, END]
+        self._last = len(found)
         self.at = 0
 
     def peek(self, ahead: int = 0) -> Token:
-        """Return the token ``ahead`` of here; ``END`` beyond the last."""
+        """Return the token ``ahead`` of here; ``END`` beyond the last and before the first."""
         at = self.at + ahead
-        return self._found[at] if at < len(self._found) else END
+        return self._found[at if at < self._last else self._last]  # noqa: FURB136 - hot
 
     def next(self) -> Token:
         """Take one token."""
@@ -97,7 +97,8 @@ class Cursor:
 
     def take(self, kind: str, value: str) -> bool:
         """Take the token if it is this one."""
-        if self.peek() == (kind, value):
+        token = self._found[self.at if self.at < self._last else self._last]  # noqa: FURB136 - hot
+        if token[1] == value and token[0] == kind:
             self.at += 1
             return True
         return False
