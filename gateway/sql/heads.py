@@ -117,7 +117,8 @@ class HeadGrammar(Cursor):
         sign = "-" if self.accept("-") else "+"
         token = self.token
         hours, _, minutes = self._string().partition(":")
-        self.expect("HOUR")
+        if not self.accept("HOUR"):
+            raise self.unsupported("this interval as time zone", "count HOUR TO MINUTE", token)
         if self.accept("TO"):
             self.expect("MINUTE")
         if hours.startswith(("-", "+")):
