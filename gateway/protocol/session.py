@@ -153,8 +153,15 @@ def _prepared(headers: Headers) -> dict[str, str]:
             "prepared statements in the headers exceed 64 KiB; deallocate some, or send the text "
             "with EXECUTE IMMEDIATE"
         )
-    pairs = _pairs(headers, "prepared-statement")
-    return {unquote_plus(name): decode_prepared(text) for name, text in pairs.items()}
+    found: dict[str, str] = {}
+    size = 0
+    for name, packed in _pairs(headers, "prepared-statement").items():
+        text = decode_prepared(packed)
+        size += len(text)
+        if size > MAX_PREPARED_TEXT:
+            raise BadRequestError("prepared statements are longer than 1 MiB; deallocate some")
+        found[unquote_plus(name)] = text
+    return found
 
 
 def _pairs(headers: Headers, name: str) -> dict[str, str]:

@@ -25,12 +25,14 @@ from gateway.telemetry import QUERY_DEFECT, Metrics, where
 _LOG = structlog.get_logger()
 _PURPOSE = "meshgate.purpose"
 _ACCESS = "X-Meshgate-Access"
+_KEPT_TEXT = 10_000  # characters: records outlive their statements, by the thousand
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """One statement with everything its answer needs."""
 
+    text: str
     record: QueryRecord
     caller: Caller
     base: str
@@ -73,11 +75,11 @@ class Submitter:
         """
         client = _bound_to_purpose(read_session(headers, peer), login)
         record = QueryRecord(
-            self._ids.mint(), text, login.principal.id, login.actor, client.session,
+            self._ids.mint(), _kept(text), login.principal.id, login.actor, client.session,
             datetime.now(UTC),
         )  # fmt: skip
         self._queries.remember(record)
-        asked = _Asked(record, Caller(login, client), base, credential)
+        asked = _Asked(text, record, Caller(login, client), base, credential)
         try:
             with structlog.contextvars.bound_contextvars(query_id=record.query_id):
                 return await self._admitted(asked)
@@ -110,8 +112,9 @@ class Submitter:
         self._commands.check_transaction(caller)
         self._queries.check_room(record.principal)
         plan = await self._service.submit(
-            record.text, record.session, caller.login.principal, record.query_id
+            asked.text, record.session, caller.login.principal, record.query_id
         )
+        record.session = replace(record.session, prepared=MappingProxyType({}))
         record.plan = replace(plan, sources=MappingProxyType({}), answer=None)
         self._observe(plan)
         access = {_ACCESS: self._access(asked, plan)}
@@ -163,9 +166,10 @@ class Submitter:
 
     def _refused(self, asked: _Asked, error: MeshgateError) -> tuple[Page, Mapping[str, str]]:
         record = asked.record
+        record.session = replace(record.session, prepared=MappingProxyType({}))
         self._close(record, "refused", error)
         page = Page(
-            record.query_id, asked.base, self._stats(record), error=error_json(error, record.text)
+            record.query_id, asked.base, self._stats(record), error=error_json(error, asked.text)
         )
         return page, {}
 
@@ -187,6 +191,11 @@ class Submitter:
     def _access(self, asked: _Asked, plan: Plan) -> str:
         principal = asked.caller.login.principal
         return fingerprint(principal, plan.purpose.name, self._service.revisions)
+
+
+def _kept(text: str) -> str:
+    """As much of a statement as its record shows."""
+    return text if len(text) <= _KEPT_TEXT else text[:_KEPT_TEXT] + " …"
 
 
 def _bound_to_purpose(client: ClientSession, login: Authenticated) -> ClientSession:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cachetools import LRUCache
 
@@ -24,17 +24,35 @@ if TYPE_CHECKING:
     from gateway.query.asked import Asked
 
 
+_ENTRY = 200  # characters: what even an empty entry costs
+
+
+class _Parsed(NamedTuple):
+    """A parsed statement and the length of its text."""
+
+    statement: Statement
+    chars: int
+
+    def weight(self) -> int:
+        return self.chars + _ENTRY
+
+
+def _weight(governed: GovernedQuery) -> int:
+    return len(governed.sql) + _ENTRY
+
+
 class PlanCaches:
     """Parsed statements by text; verified text by statement, decision, catalog and session values.
 
     One event loop uses it; entries are immutable values, so a hit is shared safely. Texts
-    with masks salted per query, and heavy ones, are not kept.
+    with masks salted per query, and heavy ones, are not kept. Both caches are bounded by the
+    characters of the texts they hold: trees weigh some hundred bytes a character.
     """
 
-    def __init__(self, size: int = 1000) -> None:
-        self._parsed: LRUCache[Hashable, Statement] = LRUCache(size)
-        self._governed: LRUCache[Hashable, GovernedQuery] = LRUCache(size)
-        self._session_names: LRUCache[str, frozenset[str]] = LRUCache(size)
+    def __init__(self, parsed_chars: int = 1 << 20, governed_chars: int = 8 << 20) -> None:
+        self._parsed: LRUCache[Hashable, _Parsed] = LRUCache(parsed_chars, _Parsed.weight)
+        self._governed: LRUCache[Hashable, GovernedQuery] = LRUCache(governed_chars, _weight)
+        self._session_names: LRUCache[str, frozenset[str]] = LRUCache(1000)
         self._worker = CappedWorker()
 
     def close(self) -> None:
@@ -45,11 +63,14 @@ class PlanCaches:
         """Parse, or return the same statement parsed before; heavy texts in the capped worker."""
         key = (text, defaults)
         found = self._parsed.get(key)
-        if found is None:
-            if is_heavy(text):
-                return replace(await self._worker.call(parse, text, defaults), heavy=True)
-            found = self._parsed[key] = parse(text, defaults)
-        return found
+        if found is not None:
+            return found.statement
+        if is_heavy(text):
+            return replace(await self._worker.call(parse, text, defaults), heavy=True)
+        statement = parse(text, defaults)
+        if len(text) <= self._parsed.maxsize // 8:
+            self._parsed[key] = _Parsed(statement, len(text))
+        return statement
 
     async def govern(
         self,
@@ -84,7 +105,7 @@ class PlanCaches:
             if statement.heavy:
                 return await self._worker.call(_governed, *arguments)
             found = _governed(*arguments)
-            if not salted:
+            if not salted and len(found.sql) <= self._governed.maxsize // 8:
                 self._governed[key] = found
         return found
 

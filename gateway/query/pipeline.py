@@ -28,26 +28,30 @@ from gateway.query.commands import (
     statement_text,
 )
 from gateway.query.describe import describe, with_nulls
-from gateway.query.metadata import MetadataAnswers
+from gateway.query.metadata import MetadataAnswers, OwnQueries
 from gateway.query.obligations import check_obligations
 from gateway.query.plan import Plan, Purpose, Timings
 from gateway.query.purpose import choose_purpose
 from gateway.query.recording import Trail
+from gateway.results import Warning_
 from gateway.sql.model import GovernedQuery, Kind, Statement
 
 
 class Pipeline:
     """Turns one statement into a ``Plan`` or a ``MeshgateError``. Runs nothing."""
 
-    def __init__(self, policy: PolicyService, caches: PlanCaches) -> None:
+    def __init__(self, policy: PolicyService, caches: PlanCaches, own_queries: OwnQueries) -> None:
         self._policy = policy
         self._caches = caches
-        self._metadata = MetadataAnswers(policy, caches)
+        self._metadata = MetadataAnswers(policy, caches, own_queries)
 
     async def plan(self, asked: Asked, trail: Trail) -> Plan:
         """Admit one statement; every refusal is a MeshgateError with the user's positions."""
         plan = await self._plan(asked, trail)
-        return replace(plan, text=statement_text(trail.outer, asked))
+        plan = replace(plan, text=statement_text(trail.outer, asked))
+        if plan.statement.heavy:  # the tree has done its work; plans outlive their statements
+            plan = replace(plan, statement=replace(plan.statement, tree=None, arguments=()))
+        return plan
 
     async def _plan(self, asked: Asked, trail: Trail) -> Plan:
         started = time.perf_counter_ns()
@@ -97,16 +101,7 @@ class Pipeline:
             purpose,
             governed=governed,
             decision=decision,
-            warnings=reasons.warnings(
-                decision,
-                asked.snapshot,
-                governed,
-                purpose=purpose.name,
-                purpose_assumed=purpose.assumed,
-                grants=asked.grants.all,
-                now=asked.now,
-                level=asked.session.properties.get("meshgate.warnings", "full"),
-            ),
+            warnings=_notes(decision, governed, purpose, asked),
             timings=replace(timings, rewrite_us=_since(started)),
         )
 
@@ -127,7 +122,7 @@ class Pipeline:
         """Raise for the first table that may not be read, hidden and absent alike."""
         for ref in statement.tables:
             found = decision.tables.get(ref.name)
-            if found is None or found.effect != "allow":
+            if found is None or found.effect != "allow" or not found.readable:
                 visible = await self._metadata.visible(asked)
                 raise reasons.table_refusal(ref, found, decision, visible, asked.snapshot)
         if decision.effect != "allow":
@@ -141,6 +136,24 @@ class Pipeline:
         if plan.statement.kind in {Kind.EXPLAIN, Kind.EXPLAIN_ACCESS}:
             return self._metadata.explain(plan, asked)
         return plan
+
+
+def _notes(
+    decision: Decision, governed: GovernedQuery, purpose: Purpose, asked: Asked
+) -> tuple[Warning_, ...]:
+    properties = asked.session.properties
+    return reasons.warnings(
+        decision,
+        asked.snapshot,
+        governed,
+        purpose=purpose.name,
+        purpose_assumed=purpose.assumed,
+        level=properties.get("meshgate.warnings", "full"),
+        grants=asked.grants.all,
+        now=asked.now,
+        principal=asked.principal,
+        grant_stated="meshgate.grant" in properties,
+    )
 
 
 def _known_tables(statement: Statement, snapshot: CatalogSnapshot) -> dict[TableName, Table]:
