@@ -1,4 +1,4 @@
-"""Iceberg tables as pinned file plans, and one data file as Arrow batches.
+"""Iceberg tables as pinned file plans.
 
 Every table is opened from one immutable metadata file, so its snapshot cannot move
 under a query, and tables and plans can be cached by that file's name.
@@ -7,28 +7,16 @@ under a query, and tables and plans can be cached by that file's name.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
-from pyiceberg.expressions.visitors import bind, translate_column_names
-from pyiceberg.io.pyarrow import (
-    _combine_positional_deletes,
-    _get_column_projection_values,
-    _get_file_format,
-    _read_deletes,
-    _to_requested_schema,
-    expression_to_pyarrow,
-    pyarrow_to_schema,
-    schema_to_pyarrow,
-)
+from pyiceberg.io.pyarrow import _read_deletes, schema_to_pyarrow
 from pyiceberg.manifest import FileFormat
-from pyiceberg.schema import Schema, prune_columns
+from pyiceberg.schema import Schema
 from pyiceberg.table import FileScanTask, StaticTable
-from pyiceberg.types import ListType, MapType
 
 from gateway.catalog.iceberg import UnsupportedTypeError, trino_type
 from gateway.engines.job import ScanColumn, ScanJob
@@ -36,9 +24,6 @@ from gateway.errors import MeshgateError
 
 _READABLE = frozenset({FileFormat.PARQUET, FileFormat.ORC})
 _MAX_FORMAT = 2
-_BATCH_ROWS = 32_768
-_READAHEAD = 2
-_BUFFER = 1 << 20
 
 _Value = TypeVar("_Value")
 
@@ -163,102 +148,6 @@ def _deletes(
         for path, positions in _read_deletes(table.io, delete).items():
             found.setdefault(path, []).append(positions)
     return found
-
-
-def read_file(plan: FilePlan, task: FileScanTask) -> Iterator[pa.RecordBatch]:
-    """Read one data file as the table's current columns, deleted rows left out."""
-    deletes = plan.deletes.get(task.file.file_path)
-    with plan.table.io.new_input(task.file.file_path).open() as source:
-        fragment = _file_format(task).make_fragment(source)
-        physical = fragment.physical_schema
-        written = pyarrow_to_schema(
-            physical,
-            plan.table.metadata.name_mapping(),
-            downcast_ns_timestamp_to_us=True,
-            format_version=plan.table.metadata.format_version,
-        )
-        constants = _get_column_projection_values(
-            task.file,
-            plan.projected,
-            plan.table.schema(),
-            plan.table.specs().get(task.file.spec_id),
-            written.field_ids,
-        )
-        present = prune_columns(written, _leaf_ids(plan.projected), select_full_types=False)
-        if deletes is None:
-            fragment = _pruned(fragment, plan, written, constants)
-        batches = ds.Scanner.from_fragment(
-            fragment,
-            schema=physical,
-            columns=[field.name for field in present.fields],
-            batch_size=_BATCH_ROWS,
-            batch_readahead=_READAHEAD,
-        ).to_batches()
-        for batch in _undeleted(batches, deletes):
-            yield _presented(
-                _to_requested_schema(
-                    plan.projected,
-                    present,
-                    batch,
-                    downcast_ns_timestamp_to_us=True,
-                    projected_missing_fields=constants,
-                    allow_timestamp_tz_mismatch=True,
-                ),
-                plan.schema,
-            )
-
-
-def _file_format(task: FileScanTask) -> Any:  # noqa: ANN401 - pyarrow is untyped
-    if task.file.file_format is FileFormat.PARQUET:
-        return _get_file_format(FileFormat.PARQUET, pre_buffer=True, buffer_size=_BUFFER)
-    return _get_file_format(task.file.file_format)
-
-
-def _pruned(
-    fragment: Any,  # noqa: ANN401 - pyarrow is untyped
-    plan: FilePlan,
-    written: Schema,
-    constants: dict[int, Any],
-) -> Any:  # noqa: ANN401
-    """Drop row groups whose statistics exclude every passing row."""
-    if isinstance(plan.pruning, AlwaysTrue) or not isinstance(fragment, ds.ParquetFileFragment):
-        return fragment
-    bound = bind(plan.table.schema(), plan.pruning, case_sensitive=False)
-    in_file = translate_column_names(
-        bound, written, case_sensitive=False, projected_field_values=constants
-    )
-    expression = expression_to_pyarrow(bind(written, in_file, case_sensitive=False), written)
-    return fragment.subset(filter=expression, schema=fragment.physical_schema)
-
-
-def _leaf_ids(schema: Schema) -> set[int]:
-    nested = (MapType, ListType)
-    return {i for i in schema.field_ids if not isinstance(schema.find_type(i), nested)}
-
-
-def _undeleted(
-    batches: Iterator[pa.RecordBatch], deletes: list[pa.ChunkedArray] | None
-) -> Iterator[pa.RecordBatch]:
-    start = 0
-    for batch in batches:
-        end = start + batch.num_rows
-        kept = (
-            batch
-            if deletes is None
-            else batch.take(_combine_positional_deletes(deletes, start, end))
-        )
-        start = end
-        if kept.num_rows:
-            yield kept
-
-
-def _presented(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Give every batch of every file the one schema of the scan."""
-    columns = [
-        column if column.type == field.type else column.cast(field.type)
-        for column, field in zip(batch.columns, schema, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _unsupported(reason: str) -> MeshgateError:

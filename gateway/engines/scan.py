@@ -10,8 +10,9 @@ from typing import TypeAlias
 import pyarrow as pa
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression
 
+from gateway.engines.datafile import read_file
 from gateway.engines.hints import hint
-from gateway.engines.iceberg import FilePlan, Tables, read_file
+from gateway.engines.iceberg import FilePlan, Tables
 from gateway.engines.job import ScanJob
 from gateway.engines.rowfilter import RowFilter
 from gateway.policy.model import Condition

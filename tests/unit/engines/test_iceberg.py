@@ -30,9 +30,10 @@ from pyiceberg.transforms import IdentityTransform, TruncateTransform
 from pyiceberg.typedef import Record
 from pyiceberg.types import IntegerType, LongType, NestedField, StringType, UUIDType
 
+from gateway.engines.datafile import read_file
 from gateway.engines.duckdb import scan_job
 from gateway.engines.hints import hint
-from gateway.engines.iceberg import Tables, read_file
+from gateway.engines.iceberg import Tables
 from gateway.errors import MeshgateError
 from gateway.policy.model import FieldCondition
 from tests.unit.engines.lake import Client, Lake, governed, scan
