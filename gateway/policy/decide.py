@@ -204,7 +204,7 @@ def _decision(
     tables: Mapping[TableName, TableDecision],
     whole: Whole,
 ) -> Decision:
-    allowed = bool(tables) and not whole.denied
+    allowed = not whole.denied
     return Decision(
         decision_id=new_decision_id(request.now),
         fingerprint="",

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from gateway.errors import MeshgateError
+from gateway.metadata.facts import OwnQuery
 from gateway.protocol.messages import Page, Stats, error_json, warnings_json
 from gateway.protocol.pages import RowWriter, data_json
 from gateway.protocol.poll import Poll, Sealer
@@ -262,6 +263,23 @@ class RunningQueries:
     def record(self, query_id: str) -> QueryRecord | None:
         """What is remembered of a statement, ended ones included."""
         return self._records.get(query_id)
+
+    def own(self, principal: str) -> tuple[OwnQuery, ...]:
+        """What is remembered of one principal's statements (``system.runtime.queries``)."""
+        return tuple(
+            OwnQuery(
+                record.query_id,
+                record.state,
+                record.text,
+                record.session.source or None,
+                created=record.created,
+                ended=record.ended,
+                error_type=str(record.error.code.type) if record.error else None,
+                error_code=record.error.name if record.error else None,
+            )
+            for record in self._records.values()
+            if record.principal == principal
+        )
 
     @property
     def open_count(self) -> int:

@@ -52,7 +52,7 @@ async def inner_statement(statement: Statement, asked: Asked, caches: PlanCaches
     elif statement.kind is Kind.EXECUTE:
         inner = await prepared_statement(statement, asked, caches)
     else:
-        if statement.parameters:
+        if statement.parameters and statement.kind is not Kind.PREPARE:
             raise MeshgateError(
                 "INVALID_PARAMETER_USAGE",
                 f"Incorrect number of parameters: expected {statement.parameters} but found 0",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from cachetools import LRUCache
 
 from gateway.catalog.model import Table
 from gateway.metadata import explain, show
+from gateway.metadata.facts import OwnQuery
 from gateway.metadata.tables import SessionFacts, metadata_tables
 from gateway.metadata.visible import VisibleCatalog
 from gateway.names import TableName
@@ -24,6 +26,9 @@ from gateway.sql.model import Statement
 if TYPE_CHECKING:
     from gateway.query.caches import PlanCaches
 
+OwnQueries = Callable[[str], tuple[OwnQuery, ...]]
+"""Statements of one principal that this process remembers, by principal id."""
+
 _CHUNK = 200
 _CACHED = 256
 
@@ -31,7 +36,8 @@ _CACHED = 256
 class MetadataAnswers:
     """Builds the one visible catalog per (subject, purpose, revisions) and answers from it."""
 
-    def __init__(self, policy: PolicyService, caches: PlanCaches) -> None:
+    def __init__(self, policy: PolicyService, caches: PlanCaches, own_queries: OwnQueries) -> None:
+        self._own_queries = own_queries
         self._policy = policy
         self._caches = caches
         self._visible: LRUCache[object, tuple[VisibleCatalog, datetime]] = LRUCache(_CACHED)
@@ -91,7 +97,7 @@ class MetadataAnswers:
     async def query(self, statement: Statement, asked: Asked, timings: Timings) -> Plan:
         """Plan a query over metadata tables alone: the same stages over in-memory rows."""
         visible = await self.visible(asked)
-        found = metadata_tables(visible, _facts(asked))
+        found = metadata_tables(visible, self._facts(asked))
         names = tuple(dict.fromkeys(ref.name for ref in statement.tables))
         for ref in statement.tables:
             if ref.name not in found:
@@ -108,18 +114,20 @@ class MetadataAnswers:
             timings=timings,
         )
 
+    def _facts(self, asked: Asked) -> SessionFacts:
+        return SessionFacts(
+            principal_id=asked.principal.id,
+            query_id=asked.query_id,
+            time_zone=asked.session.time_zone,
+            own_queries=self._own_queries(asked.principal.id),
+        )
+
     def explain(self, plan: Plan, asked: Asked) -> Plan:
         """Replace a planned query by the explanation of what it would do."""
         answer = explain.answer(
             plan.statement, plan.decision, plan.governed, asked.snapshot, plan.purpose.name
         )
         return replace(plan, answer=answer, sources={})
-
-
-def _facts(asked: Asked) -> SessionFacts:
-    return SessionFacts(
-        principal_id=asked.principal.id, query_id=asked.query_id, time_zone=asked.session.time_zone
-    )
 
 
 def _allow_all(tables: dict[TableName, TableDecision], asked: Asked) -> Decision:

@@ -17,6 +17,7 @@ from gateway.metadata.visible import VisibleCatalog
 from gateway.policy.service import PolicyService
 from gateway.query.asked import Asked, GrantBook
 from gateway.query.caches import PlanCaches
+from gateway.query.metadata import OwnQueries
 from gateway.query.pipeline import Pipeline
 from gateway.query.plan import Plan
 from gateway.query.recording import Recorder, Trail
@@ -50,6 +51,7 @@ class QueryService:
         salt_key: bytes = b"",
         target: EngineName = "duckdb",
         caches: PlanCaches | None = None,
+        own_queries: OwnQueries = lambda _: (),
     ) -> None:
         self._policy = policy
         self._sources = sources
@@ -58,7 +60,7 @@ class QueryService:
         self._salt_key = salt_key
         self._target: EngineName = target
         self._caches = caches or PlanCaches()
-        self._pipeline = Pipeline(policy, self._caches)
+        self._pipeline = Pipeline(policy, self._caches, own_queries)
 
     def close(self) -> None:
         """Release what planning holds."""

@@ -185,10 +185,15 @@ def _build(settings: Settings) -> Gateway:
     engine = _engine(settings)
     audit = AuditStore(state / _AUDIT)
     sources = Sources(lambda: registry.current, _grants(settings), lambda: datetime.now(UTC))
-    service = QueryService(
-        policy, sources, engine=engine, audit=audit, salt_key=secrets.token_bytes(32)
-    )
     queries = RunningQueries(_limits(settings), metrics)
+    service = QueryService(
+        policy,
+        sources,
+        engine=engine,
+        audit=audit,
+        salt_key=secrets.token_bytes(32),
+        own_queries=queries.own,
+    )
     commands = Commands(service, queries, directory.current)
     keys = PollKeys.load(state / _POLL_KEYS)
     sealer = Sealer(keys)
