@@ -61,6 +61,9 @@ class Binder:
 
     def bind(self, root: exp.Expression, scope: Scope | None, env: Env, label: str | None) -> None:
         """Bind every column below ``root`` in text order; ``label`` is the place of use."""
+        if isinstance(root, exp.Column):
+            self._column(root, scope, (), label)
+            return
         stack: list[tuple[exp.Expression, _Frames, str | None]] = [(root, (), label)]
         while stack:
             node, frames, label = stack.pop()

@@ -214,9 +214,9 @@ def _holds_join(node: exp.Subquery) -> bool:
 
 def _merge(left: Scope, right: Scope, parent: Scope | None) -> Scope:
     """Put two sides together; the same alias on both is refused."""
-    taken = {fold(relation.alias.this) for relation in left.relations}
+    taken = {relation.folded for relation in left.relations}
     for relation in right.relations:
-        if fold(relation.alias.this) in taken:
+        if relation.folded in taken:
             name = relation.alias.this
             message = f"the name '{name}' stands for two tables of one FROM: alias them apart"
             raise located(relation.node, "NOT_SUPPORTED", message)

@@ -28,6 +28,10 @@ class Relation:
     source: Source
     node: exp.Expression
     hides: bool = False
+    folded: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.folded = fold(self.alias.this)
 
     def answers_to(self, prefix: tuple[str, ...]) -> bool:
         """Whether a folded prefix names this relation (a suffix of its qualifier)."""
@@ -83,6 +87,9 @@ class Scope:
                     self._index.setdefault(compare_key(one.name), []).append(one)
         found = self._index.get(compare_key(names[-1]), [])
         if len(names) > 1 and found:
+            if len(names) == 2:  # noqa: PLR2004 - alias.column, nearly every reference
+                alias = fold(names[0])
+                return [f for f in found if f.relation and f.relation.qualifier[-1:] == (alias,)]
             prefix = tuple(fold(name) for name in names[:-1])
             return [f for f in found if f.relation is not None and f.relation.answers_to(prefix)]
         return found
@@ -100,7 +107,7 @@ class Scope:
     def captures(self, alias: str) -> bool:
         """Whether ``alias.column`` written inside this level would bind here."""
         folded = fold(alias)
-        if any(fold(relation.alias.this) == folded for relation in self.relations):
+        if any(relation.folded == folded for relation in self.relations):
             return True
         return bool(self.find([alias]))
 

@@ -7,7 +7,7 @@ values of their own session, the same ones on every engine.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from types import MappingProxyType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,6 +16,7 @@ from sqlglot import exp
 
 from gateway.errors import MeshgateError
 from gateway.session import Session
+from gateway.sql.lex import QUOTED, Token
 from gateway.sql.typenames import data_type
 
 TRINO_VERSION = "476"
@@ -65,6 +66,14 @@ def session_names(tree: exp.Expression) -> frozenset[str]:
     """Which session functions a tree calls: only their values change its answer."""
     calls = (node.this.lower() for node in tree.find_all(exp.Anonymous))
     return frozenset(name for name in calls if name in SESSION_NAMES)
+
+
+def may_call_session(found: Iterable[Token]) -> bool:
+    """Whether a token could name a session function; spares most statements a walk."""
+    return any(
+        (token.value if token.key is QUOTED else token.text).lower() in SESSION_NAMES
+        for token in found
+    )
 
 
 def _instant(local: datetime, clock: str, zone: str) -> exp.Expression:

@@ -45,7 +45,7 @@ from gateway.sql.dialect import parse_expression_tokens, parse_query_tokens
 from gateway.sql.heads import Head, HeadGrammar
 from gateway.sql.lex import Token
 from gateway.sql.model import Defaults, Kind, Position, Statement, TableRef
-from gateway.sql.sessionfns import session_names
+from gateway.sql.sessionfns import may_call_session, session_names
 from gateway.sql.tables import collect_tables, complete
 
 _QUERY_HEADS = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "("})
@@ -109,7 +109,7 @@ def _query(
         tables=collect_tables(tree, defaults),
         parameters=parameters,
         words=MappingProxyType(dict(words or {})),
-        session_names=session_names(tree),
+        session_names=session_names(tree) if may_call_session(found) else frozenset(),
     )
 
 

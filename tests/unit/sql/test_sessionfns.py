@@ -50,6 +50,8 @@ def test_unknown_zones_are_refused(zone):
 def test_statements_say_which_they_call():
     statement = parse("SELECT NOW(), current_user, 'version()' FROM t", DEFAULTS)
     assert statement.session_names == {"now", "current_user"}
+    assert parse('SELECT "NOW"()', DEFAULTS).session_names == {"now"}
+    assert parse("SELECT nowhere, 'now()' FROM t", DEFAULTS).session_names == frozenset()
 
 
 @pytest.mark.parametrize("call", ["now(1)", "version(1)", "current_timestamp(3)"])
