@@ -10,9 +10,12 @@ from typing import Annotated, BinaryIO
 
 import typer
 
+from gateway.identity.principal import Principal
 from gateway.server.lines import LinePlanner, read_lines
 from gateway.server.planning import Mesh
 from gateway.server.world import load_world
+from gateway.settings import load_settings
+from gateway.sql.model import Engine
 
 
 class EngineName(StrEnum):
@@ -28,8 +31,6 @@ def govern(
     world: Annotated[
         Path | None, typer.Option(help="a fixture world instead of the configured catalogs")
     ] = None,
-    catalogs: Annotated[Path, typer.Option(help="folder of domain files")] = Path("catalogs"),
-    policies: Annotated[Path, typer.Option(help="folder of policies")] = Path("policies"),
 ) -> None:
     """Read statements as JSON lines, write what they become as JSON lines.
 
@@ -38,14 +39,22 @@ def govern(
     cannot be read gives one refused line.
     """
     try:
-        mesh = Mesh.of_world(load_world(world)) if world else Mesh.configured(catalogs, policies)
-    except ValueError as error:
+        mesh = Mesh.of_world(load_world(world)) if world else Mesh.configured(load_settings())
+    except (OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
     found = mesh.directory.principal(principal)
     if found is None:
         raise typer.BadParameter(f"{principal} is not in the directory", param_hint="--as")
-    planner = LinePlanner(mesh.service(engine.value), found)
-    asyncio.run(_copy(planner, sys.stdin.buffer, sys.stdout.buffer))
+    asyncio.run(_answer(mesh, engine.value, found))
+
+
+async def _answer(mesh: Mesh, engine: Engine, principal: Principal) -> None:
+    policy = mesh.policy()
+    try:
+        planner = LinePlanner(mesh.service(engine, policy), principal)
+        await _copy(planner, sys.stdin.buffer, sys.stdout.buffer)
+    finally:
+        await policy.close()
 
 
 async def _copy(planner: LinePlanner, source: BinaryIO, target: BinaryIO) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from gateway.access.grants import load_grants
 from gateway.access.model import Grant
@@ -16,6 +15,7 @@ from gateway.policy.service import PolicyService
 from gateway.query.asked import GrantBook
 from gateway.query.service import QueryService, Sources
 from gateway.server.world import World
+from gateway.settings import PolicySettings, Settings
 from gateway.sql.model import Engine
 
 SALT_KEY = b"nothing is run with this key"
@@ -29,34 +29,50 @@ class Mesh:
     snapshot: CatalogSnapshot
     directory: Directory
     grants: tuple[Grant, ...]
-    policies: Path
+    policies: PolicySettings
     now: Callable[[], datetime]
 
     @classmethod
     def of_world(cls, world: World) -> Mesh:
         """Take a fixture world, its clock included."""
-        return cls(world.snapshot, world.directory, world.grants, world.policies, lambda: world.now)
+        policies = PolicySettings(directory=world.policies)
+        return cls(world.snapshot, world.directory, world.grants, policies, lambda: world.now)
 
     @classmethod
-    def configured(cls, catalogs: Path, policies: Path) -> Mesh:
-        """Load the configured mesh; principals and grants stand beside the domain files.
+    def configured(cls, settings: Settings) -> Mesh:
+        """Load the configured mesh.
 
         Raises:
             ValueError: the directory or the grants cannot be used; the text says why.
 
         """
-        grants = catalogs / "grants.yaml"
+        catalogs = settings.catalog.directory
+        people = settings.identity.directory_file or catalogs / "principals.yaml"
+        grants = settings.catalog.grants_file or catalogs / "grants.yaml"
+        wanted = settings.catalog.grants_file is not None or grants.exists()
         return cls(
             load_catalog(catalogs),
-            Directory.load(catalogs / "principals.yaml"),
-            load_grants(grants) if grants.exists() else (),
-            policies,
+            Directory.load(people),
+            load_grants(grants) if wanted else (),
+            settings.policy,
             lambda: datetime.now(UTC),
         )
 
-    def service(self, engine: Engine) -> QueryService:
+    def policy(self) -> PolicyService:
+        """Open the policies; close the service after use."""
+        policy = self.policies
+        token = policy.opa_token.get_secret_value() if policy.opa_token else None
+        return PolicyService.open(
+            policy.directory,
+            engine=policy.engine or "rego",
+            opa_url=policy.opa_url,
+            timeout_seconds=policy.timeout_seconds,
+            time_zone=policy.time_zone,
+            opa_token=token,
+        )
+
+    def service(self, engine: Engine, policy: PolicyService) -> QueryService:
         """Build the service that plans for one engine; it has no engine to run on."""
         book = GrantBook("planning", self.grants)
         sources = Sources(lambda: self.snapshot, lambda: book, self.now)
-        policy = PolicyService.open(self.policies)
         return QueryService(policy, sources, salt_key=SALT_KEY, target=engine)

@@ -28,7 +28,8 @@ def mesh(world: str) -> Mesh:
 @cache
 def service(world: str, engine: str) -> QueryService:
     """The world's query service for one engine."""
-    return mesh(world).service(engine)  # type: ignore[arg-type]
+    found = mesh(world)
+    return found.service(engine, found.policy())  # type: ignore[arg-type]
 
 
 async def plan(case: Case, text: str) -> Plan:

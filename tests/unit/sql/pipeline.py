@@ -20,7 +20,7 @@ DEFAULTS = Defaults("lake", "sales")
 
 @cache
 def _policy() -> PolicyService:
-    return PolicyService.open(SHOP.policies)
+    return SHOP.policy()
 
 
 @cache
