@@ -54,6 +54,10 @@ class Field:
     sources: frozenset[Origin] = frozenset()
     parts: tuple[Field, ...] = ()
     starred: bool = True
+    match: str | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.match = None if self.name is None else compare_key(self.name)
 
 
 class Found(NamedTuple):
@@ -83,8 +87,8 @@ class Scope:
         if self._index is None:
             self._index = {}
             for one in self.fields:
-                if one.name is not None:
-                    self._index.setdefault(compare_key(one.name), []).append(one)
+                if one.match is not None:
+                    self._index.setdefault(one.match, []).append(one)
         found = self._index.get(compare_key(names[-1]), [])
         if len(names) > 1 and found:
             if len(names) == 2:  # noqa: PLR2004 - alias.column, nearly every reference

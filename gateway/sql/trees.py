@@ -30,11 +30,14 @@ class FreshNames:
     """Hands out aliases that no identifier of a tree uses."""
 
     def __init__(self, tree: exp.Expression) -> None:
-        self._taken = {fold(node.this) for node in tree.find_all(exp.Identifier)}
+        self._tree = tree
+        self._taken: set[str] | None = None
         self._count = 0
 
     def take(self, stem: str) -> str:
         """Return ``stem`` with the next free number."""
+        if self._taken is None:
+            self._taken = {fold(node.this) for node in self._tree.find_all(exp.Identifier)}
         while True:
             self._count += 1
             name = f"{stem}{self._count}"
