@@ -126,7 +126,13 @@ def settle(layer: Layer, frame: Frame) -> Settled:
         Denial("platform/obligation_unknown", f"unknown obligation {kind}") for kind in unknown
     }
     kept = frozenset(rule for rule in layer.masks if not _waived(rule, frame))
-    decided = [_column(column, kept, layer.column_denials, frame) for column in frame.table.columns]
+    named = {rule.column for rule in kept} | {rule.column for rule in layer.column_denials}
+    decided = [
+        _column(column, kept, layer.column_denials, frame)
+        if column.name in named
+        else (ColumnDecision(column.name, "allow"), [])
+        for column in frame.table.columns
+    ]
     reasons = [
         *_reasons(denials, lambda _: "table"),
         *_reasons(layer.filters, lambda _: "row_filter"),
@@ -169,9 +175,9 @@ def _rows(filters: frozenset[FilterRule]) -> Condition | None:
 def _column(
     column: Column, kept: frozenset[MaskRule], denials: frozenset[ColumnDenial], frame: Frame
 ) -> tuple[ColumnDecision, list[Reason]]:
-    place = f"column:{column.name}"
     asked = _about(kept, column.name)
     refused = _about(denials, column.name)
+    place = f"column:{column.name}"
     rules = tuple(sorted({r.rule for r in asked} | {r.rule for r in refused}))
     reasons = [*_reasons(asked, lambda _: place), *_reasons(refused, lambda _: place)]
     chosen = _strictest([rule.mask for rule in asked], column, frame.token_domains)
