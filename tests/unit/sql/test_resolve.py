@@ -207,3 +207,16 @@ def test_hidden_columns_are_never_bound(shape, name, relation):
             assert column.text("table") == scan.alias
     assert parse_query(Printer().print(query.tree)) is not None
     assert not list(query.tree.find_all(exp.Star)) or "count(*)" in text
+
+
+def test_columns_outside_the_star_answer_by_name():
+    table = TABLES[ORDERS]
+    shy = tuple(replace(c, hidden=True) if c.name == "tags" else c for c in table.columns)
+    tables = {**TABLES, ORDERS: replace(table, columns=shy)}
+
+    def used(text: str) -> tuple[str, ...]:
+        return resolve(parse(text, DEFAULTS), DECISION, tables).scans[0].used
+
+    assert "tags" not in used("SELECT * FROM orders")
+    assert "tags" not in used("SELECT o.* FROM orders o(a, b, c, d)")
+    assert used("SELECT tags FROM orders") == ("tags",)
