@@ -7,7 +7,7 @@ from sqlglot import exp
 from gateway.datatypes import DataType
 from gateway.names import fold, quote
 from gateway.sql.duckdb_from import from_clause
-from gateway.sql.duckdb_scope import Columns, Scope
+from gateway.sql.duckdb_scope import Columns
 from gateway.sql.duckdb_terms import Term, at_node, duck_type, unsupported
 from gateway.sql.duckdb_writer import Query, Writer, coerce, unify
 from gateway.sql.typing_rules import common_type
@@ -18,6 +18,8 @@ def write_query(writer: Writer, node: exp.Expression, *, ordered: bool = False) 
 
     ``ordered``: its rows' order counts even without LIMIT (the statement itself).
     """
+    while isinstance(node, exp.Subquery) and not (_limited(node) or node.args.get("order")):
+        node = node.this
     with writer.nested() as scope:
         prefix = _with(writer, node)
         if isinstance(node, exp.Select):
@@ -128,11 +130,12 @@ def _group(writer: Writer, node: exp.Select) -> str:
     if clause is None:
         return ""
     with writer.forbidding("GROUP BY clause"):
-        parts = [_key(writer, node, item) for item in clause.expressions]
+        parts = [key for item in clause.expressions for key in _keys(writer, node, item)]
         for name, word in (("rollup", "ROLLUP"), ("cube", "CUBE")):
             for element in clause.args.get(name) or []:
-                keys = [_key(writer, node, item) for item in element.expressions]
-                parts.append(f"{word} ({', '.join(keys)})")
+                keys = [_keys(writer, node, item) for item in element.expressions]
+                listed = [key[0] if len(key) == 1 else f"({', '.join(key)})" for key in keys]
+                parts.append(f"{word} ({', '.join(listed)})")
         sets = clause.args.get("grouping_sets") or []
         parts += [_grouping_sets(writer, node, element) for element in sets]
     writer.scope.aggregated = True
@@ -142,9 +145,15 @@ def _group(writer: Writer, node: exp.Select) -> str:
 def _grouping_sets(writer: Writer, node: exp.Select, element: exp.Expression) -> str:
     sets = []
     for item in element.expressions:
-        members = item.expressions if isinstance(item, exp.Tuple) else [item.unnest()]
-        sets.append(f"({', '.join(_key(writer, node, member) for member in members)})")
+        sets.append(f"({', '.join(_keys(writer, node, item))})")
     return f"GROUPING SETS ({', '.join(sets)})"
+
+
+def _keys(writer: Writer, node: exp.Select, item: exp.Expression) -> list[str]:
+    """Write a grouping element: ``(a, b)`` groups by both, only ROW(a, b) is one key."""
+    if isinstance(item, exp.Tuple) and not item.meta.get("row"):
+        return [_key(writer, node, member) for member in item.expressions]
+    return [_key(writer, node, item.unnest())]
 
 
 def _key(writer: Writer, node: exp.Select, item: exp.Expression) -> str:
@@ -309,6 +318,3 @@ def _parenthesised(writer: Writer, node: exp.Subquery, *, ordered: bool) -> Quer
     listed = ", ".join(quote(f"mg_c{n}") for n in range(len(inner.columns)))
     sql = f"SELECT * FROM ({inner.sql}) AS mg_set({listed}){order}{_limit(node)}"  # noqa: S608
     return Query(sql, inner.columns)
-
-
-__all__ = ["Query", "Scope", "direction", "renamed", "unique", "write_query"]

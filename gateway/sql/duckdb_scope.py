@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from gateway.datatypes import DataType
 from gateway.names import equals_ignore_case, fold, quote
-from gateway.sql.duckdb_terms import Term, at_node, duck_type
+from gateway.sql.duckdb_terms import Term, at_node, duck_type, unsupported
 
 Columns = tuple[tuple[str, DataType], ...]
 """Names and types of a relation's columns, in order."""
@@ -60,16 +60,18 @@ class Scope:
             if term is not None:
                 if scope is self and not self.in_aggregate:
                     self.loose.append(node)
-                self._correlate(scope)
+                self._correlate(scope, node)
                 return term
             scope = scope.outer
         raise at_node("COLUMN_NOT_FOUND", f"Column '{name}' cannot be resolved", node)
 
-    def _correlate(self, owner: Scope) -> None:
-        scope: Scope | None = self
-        while scope is not None and scope is not owner:
-            scope.correlated = True
-            scope = scope.outer
+    def _correlate(self, owner: Scope, node: exp.Expression) -> None:
+        """Mark a correlated sub-query; Trino plans few that reach over a query between."""
+        if self is owner:
+            return
+        if self.outer is not owner:
+            raise unsupported("a sub-query correlated over more than one level", node)
+        self.correlated = True
 
     def _bare(self, name: str, bare: str | None) -> Term | None:
         scope: Scope | None = self

@@ -18,7 +18,7 @@ from gateway.policy.model import ColumnDecision, Decision, TableDecision
 from gateway.protocol.values import json_texts
 from gateway.sql.duckdb_settings import MACROS, SETTINGS
 from gateway.sql.govern import govern
-from gateway.sql.model import Defaults, GovernedQuery
+from gateway.sql.model import Defaults, GovernedQuery, ResolvedQuery
 from gateway.sql.parse import parse
 from gateway.sql.resolve import resolve
 
@@ -57,16 +57,20 @@ class Embedded:
 
     def translate(self, sql: str) -> GovernedQuery:
         """Govern one statement; every table of it may be read whole."""
+        resolved = self.resolved(sql)
+        for scan in resolved.scans:
+            name = f"{scan.table.name}:{scan.index}"
+            self.connection.register(name, self._data[scan.table.name])
+        return govern(resolved, "duckdb", {}, "00")
+
+    def resolved(self, sql: str) -> ResolvedQuery:
+        """Bind one statement."""
         statement = parse(sql, Defaults(CATALOG, SCHEMA))
         for ref in statement.tables:
             if ref.name not in self.tables:
                 raise MeshgateError("TABLE_NOT_FOUND", f"Table '{ref.name}' does not exist")
         used = {ref.name: self.tables[ref.name] for ref in statement.tables}
-        resolved = resolve(statement, allow_all(used), used)
-        for scan in resolved.scans:
-            name = f"{scan.table.name}:{scan.index}"
-            self.connection.register(name, self._data[scan.table.name])
-        return govern(resolved, "duckdb", {}, "00")
+        return resolve(statement, allow_all(used), used)
 
     def run(self, translated: GovernedQuery) -> pa.Table:
         relation = self.connection.sql(translated.sql)
