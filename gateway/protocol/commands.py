@@ -12,6 +12,7 @@ from cachetools import TTLCache
 from gateway.errors import MeshgateError
 from gateway.identity.authenticate import Authenticated
 from gateway.identity.directory import Directory
+from gateway.metadata.reasons import unavailable
 from gateway.protocol.properties import checked, known
 from gateway.protocol.running import QueryRecord, RunningQueries
 from gateway.protocol.service import Service
@@ -112,6 +113,8 @@ class Commands:
                 "line 1:1: Catalog must be specified when session catalog is not set",
             )
         visible = await self._service.visible(session, caller.login.principal)
+        if (domain := visible.unavailable.get((catalog, schema))) is not None:
+            raise unavailable(domain)
         if catalog not in visible.catalogs:
             raise MeshgateError("CATALOG_NOT_FOUND", f"line 1:1: Catalog '{catalog}' not found")
         if not visible.has_schema(catalog, schema):

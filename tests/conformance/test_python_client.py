@@ -221,3 +221,11 @@ def test_statements_nobody_can_read(connect):
     ]:
         assert refused(connect(), sql) not in {"GENERIC_INTERNAL_ERROR", None}
     assert rows(connect(), "SELECT count(*) FROM base") == [[20]]
+
+
+def test_large_prepared_statements_fit_the_headers(connect):
+    values = ", ".join(f"'value {n} of many'" for n in range(1200))
+    connection = connect(legacy_prepared_statements=True)
+    sql = f"SELECT claim_id FROM base WHERE claim_id = ? AND code NOT IN ({values})"
+    assert len(sql) > 20_000
+    assert rows(connection, sql, 3) == [[3]]

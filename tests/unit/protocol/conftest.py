@@ -44,7 +44,7 @@ def command_plan(kind, text=None, **words):
 
 class Visible:
     catalogs = ("lake", "system")
-    unavailable = MappingProxyType({})
+    unavailable = MappingProxyType({("lake", "broken"): "broken"})
 
     def has_schema(self, catalog, schema):
         return (catalog, schema) == ("lake", "claims")

@@ -26,6 +26,8 @@ def error(reply):
 async def test_use_of_what_is_not_visible(ask):
     assert error(await ask(Kind.USE, catalog="dark", schema="x")) == "CATALOG_NOT_FOUND"
     assert error(await ask(Kind.USE, catalog="lake", schema="hr")) == "NOT_FOUND"
+    reply = await ask(Kind.USE, catalog="lake", schema="broken")
+    assert error(reply) == "CONFIGURATION_UNAVAILABLE"
     assert error(await ask(Kind.USE, schema="claims")) == "MISSING_CATALOG_NAME"
     reply = await ask(Kind.USE, ("X-Trino-Catalog", "lake"), schema="claims")
     assert reply.headers["x-trino-set-schema"] == "claims"
