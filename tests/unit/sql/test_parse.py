@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import pickle
 import random
 import time
@@ -148,12 +149,17 @@ def test_deep_but_legal_statements_parse():
 def test_long_lists_are_read_in_linear_time():
     def seconds(count: int) -> float:
         text = "SELECT 1 WHERE a IN (" + ", ".join(["1"] * count) + ")"
-        begin = time.process_time()
-        parse(text, DEFAULTS)
-        return time.process_time() - begin
+        gc.collect()
+        gc.disable()  # a full collection in between would time the other tests' objects
+        try:
+            begin = time.process_time()
+            parse(text, DEFAULTS)
+            return time.process_time() - begin
+        finally:
+            gc.enable()
 
-    seconds(1_000)
-    assert seconds(24_000) < 4 * seconds(12_000) + 0.05
+    short = min(seconds(8_000) for _ in range(3))
+    assert min(seconds(24_000) for _ in range(3)) < 6 * short
 
 
 PIECES = [
