@@ -16,6 +16,7 @@ from gateway.server.planning import Mesh
 from gateway.server.world import load_world
 from gateway.settings import load_settings
 from gateway.sql.model import Engine
+from gateway.telemetry import configure_logs
 
 
 class EngineName(StrEnum):
@@ -38,6 +39,7 @@ def govern(
     "refused", "sql", "error": {"name", "code", "type", "message"}, "tables"}. A line that
     cannot be read gives one refused line.
     """
+    configure_logs("ERROR")
     try:
         mesh = Mesh.of_world(load_world(world)) if world else Mesh.configured(load_settings())
     except (OSError, ValueError) as error:

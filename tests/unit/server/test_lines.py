@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import structlog
 from typer import Typer
 from typer.testing import CliRunner
 
@@ -18,6 +21,13 @@ from tests.golden.outcomes import DEFAULTS, mesh, service
 WORLDS = Path(__file__).parents[2] / "worlds"
 APP = Typer()
 APP.command()(govern)
+
+
+@pytest.fixture(autouse=True)
+def _own_logs():
+    """The command sends logs to the runner's standard error, which ends with the test."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +151,20 @@ def test_the_command_answers_every_line():
     assert code == 0
     assert [a["outcome"] for a in answers] == ["governed", "refused", "answered"]
     assert '"lake.sales.orders:0"' in answers[0]["sql"]
+
+
+def test_only_answers_are_written_to_standard_output():
+    result = subprocess.run(
+        [
+            *(sys.executable, "-c", "from gateway.cli.govern import *; typer.run(govern)"),
+            *("--as", "nurse", "--world", str(WORLDS / "mesh.yaml")),
+        ],
+        input=line("SELECT id FROM broken.broken.things") + b"\n",
+        capture_output=True,
+        check=True,
+    )
+    answers = [json.loads(text) for text in result.stdout.splitlines()]
+    assert [answer["outcome"] for answer in answers] == ["refused"]
 
 
 @pytest.mark.parametrize(
