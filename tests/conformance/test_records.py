@@ -12,7 +12,7 @@ import pytest
 from tests.conformance.conftest import Gateway
 
 _SECRET = "4711-SECRET"
-_NUMBER = "0.000987654321"
+_NUMBER = "98765.4375"
 
 
 def show(gateway: Gateway, *options: str) -> list[dict]:
@@ -32,7 +32,7 @@ def show(gateway: Gateway, *options: str) -> list[dict]:
 @pytest.fixture(scope="module")
 def asked(gateway: Gateway) -> Gateway:
     wire = gateway.connect("bob")
-    wire.run(f"SELECT claim_id, ssn FROM base WHERE code <> '{_SECRET}' AND amount > {_NUMBER}")
+    wire.run(f"SELECT claim_id, ssn FROM base WHERE code <> '{_SECRET}' AND amount < {_NUMBER}")
     wire.run(f"SELECT * FROM vault.secret WHERE n = '{_SECRET}'")
     wire.run(f"SELECT '{_SECRET} FROM base")
     wire.run("SHOW TABLES")
@@ -46,7 +46,7 @@ def test_a_query_is_recorded_with_what_was_done_to_it(asked):
     assert record["result"]["rows"] == 6
     assert record["who"]["id"] == "bob"
     assert record["statement"]["redacted_sql"] == (
-        "SELECT claim_id, ssn FROM base WHERE code <> ? AND amount > ?"
+        "SELECT claim_id, ssn FROM base WHERE code <> ? AND amount < ?"
     )
     (table,) = record["tables"]
     assert table["grant"] == "standing:readers"
