@@ -35,6 +35,7 @@ class Walk:
         self._c = Cursor(tokens(text))
         self._context = context
         self._known = known
+        self._strange = _NOT_TRINO if context.engine == "trino" else _NEVER
         self._depth = 0
         self._brackets = 0
         self.found: list[Read] = []
@@ -164,12 +165,18 @@ class Walk:
         """Read a relation in brackets: secured, a query, or joined relations."""
         if self._secured():
             self.found.append(read_secured(self._c, self._context))
+            self._scan_alias()
         elif self._c.word(*_QUERY, ahead=1) or self._begins_query():
             self._bracketed(scope)
         else:
             self._c.expect("sign", "(")
             self._relations(scope)
             self._c.expect("sign", ")")
+
+    def _scan_alias(self) -> None:
+        """A secured sub-query has one plain alias: a column list could swap its columns."""
+        if not self._c.word("AS") or self._c.peek(1).kind != "name" or self._c.sign("(", 2):
+            raise UnreadableError("a secured sub-query without a plain alias")
 
     def _secured(self) -> bool:
         """Whether the bracket's own FROM names something under a private alias."""
@@ -275,7 +282,7 @@ class Walk:
             self._bracket(scope)
         elif token.kind == "escaped" and self._context.engine == "trino":
             raise UnreadableError("a text with escapes")
-        elif self._context.engine == "trino" and token.value in _NOT_TRINO and token.kind == "sign":
+        elif token.kind == "sign" and token.value in self._strange:
             raise UnreadableError(f"{token.value} in an expression")
 
     def _bracket(self, scope: Scope) -> None:
@@ -329,4 +336,5 @@ class Walk:
             raise UnreadableError("AS where no name follows or none can stand")
 
 
-_NOT_TRINO = frozenset({"{", "}", ":", "?", "@", "=>", "::", "//", "&", "|", "^", "~"})
+_NEVER = frozenset({"?", "@", "=>", "{", "}"})
+_NOT_TRINO = _NEVER | {":", "::", "//", "&", "|", "^", "~"}
