@@ -46,11 +46,18 @@ class Pool:
             raise failure("QUERY_QUEUE_FULL", query_id)
         self._waiting += 1
         try:
-            return await asyncio.wait_for(self._idle.get(), seconds)
+            async with asyncio.timeout(seconds):
+                return await self._living()
         except TimeoutError:
             raise failure("EXCEEDED_TIME_LIMIT", query_id) from None
         finally:
             self._waiting -= 1
+
+    async def _living(self) -> WorkerProcess:
+        """Wait for an idle worker; those that died while idle are replaced, not handed out."""
+        while (worker := await self._idle.get()).gone:
+            self.release(worker, alive=False)
+        return worker
 
     def release(self, worker: WorkerProcess, *, alive: bool) -> None:
         """Take a worker back after its query; a new one replaces it where needed."""

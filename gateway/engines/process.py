@@ -69,6 +69,11 @@ class WorkerProcess:
         """Process id, for operators and tests."""
         return self._process.pid
 
+    @property
+    def gone(self) -> bool:
+        """Whether the process has ended by itself, or was killed."""
+        return self._process.poll() is not None
+
     async def ready(self) -> None:
         """Wait for the word that the next query may come."""
         while True:

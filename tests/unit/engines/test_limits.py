@@ -194,6 +194,18 @@ async def test_a_killed_worker_fails_one_query_and_is_replaced(
     assert only(engine) != killed
 
 
+async def test_a_worker_that_died_while_idle_fails_nobody(
+    engine: EmbeddedEngine, client: Client
+) -> None:
+    await client.rows(ONE)
+    await asyncio.sleep(0.5)
+    killed = only(engine)
+    os.kill(killed, signal.SIGKILL)
+    await asyncio.sleep(0.2)
+    assert await asyncio.wait_for(client.rows(ONE), 30) == [(1,)]
+    assert only(engine) != killed
+
+
 async def test_a_worker_that_does_not_obey_is_killed(
     engine: EmbeddedEngine, client: Client
 ) -> None:
