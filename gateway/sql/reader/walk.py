@@ -10,36 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gateway.names import fold
+from gateway.sql.reader.runs import QUERY, Runs, Scope
 from gateway.sql.reader.secured import PRIVATE, Context, Read, read_secured
-from gateway.sql.reader.tokens import Cursor, UnreadableError, tokens
-from gateway.sql.reader.types import read_type
-from gateway.sql.reader.words import (
-    CLAUSES,
-    EXPRESSION,
-    JOINS,
-    SET_OPERATIONS,
-    SYNTAX_CALLS,
-    TYPES,
-)
+from gateway.sql.reader.tokens import UnreadableError
+from gateway.sql.reader.words import CLAUSES, JOINS, SET_OPERATIONS
 
-Scope = frozenset[str]
-_QUERY = ("SELECT", "WITH", "VALUES")
-_FROM_CALLS = frozenset({"EXTRACT", "TRIM", "SUBSTRING"})
 _DEEPEST = 200
 
 
-class Walk:
+class Walk(Runs):
     """One walk; afterwards ``found`` holds all secured sub-queries, ``names`` all other names."""
 
     def __init__(self, text: str, context: Context, known: Callable[[str], bool]) -> None:
-        self._c = Cursor(tokens(text))
+        super().__init__(text, context.engine, known)
         self._context = context
-        self._known = known
-        self._strange = _NOT_TRINO if context.engine == "trino" else _NEVER
         self._depth = 0
-        self._brackets = 0
         self.found: list[Read] = []
-        self.names: set[str] = set()
 
     def run(self) -> None:
         """Read the whole text; raises UnreadableError."""
@@ -166,7 +152,7 @@ class Walk:
         if self._secured():
             self.found.append(read_secured(self._c, self._context))
             self._scan_alias()
-        elif self._c.word(*_QUERY, ahead=1) or self._begins_query():
+        elif self._c.word(*QUERY, ahead=1) or self._begins_query():
             self._bracketed(scope)
         else:
             self._c.expect("sign", "(")
@@ -208,7 +194,7 @@ class Walk:
         ahead, depth = 0, 0
         while self._c.sign("(", ahead):
             ahead += 1
-        if not self._c.word(*_QUERY, ahead=ahead):
+        if not self._c.word(*QUERY, ahead=ahead):
             return False
         opened, depth = ahead, ahead
         while depth >= opened and self._c.peek(ahead).kind != "end":
@@ -227,114 +213,3 @@ class Walk:
             self._name()
             if self._c.sign("("):
                 self._names()
-
-    def _names(self) -> None:
-        self._c.expect("sign", "(")
-        self._name()
-        while self._c.take("sign", ","):
-            self._name()
-        self._c.expect("sign", ")")
-
-    def _name(self) -> str:
-        if self._own(self._c.peek().value) and self._c.peek().kind == "word":
-            return self._c.next().value
-        name = self._c.expect("name")
-        self.names.add(name)
-        return name
-
-    def _own(self, word: str) -> bool:
-        """Whether a bare word is a name the DuckDB translation made up itself."""
-        return self._context.engine == "duckdb" and word.startswith("MG_")
-
-    def _run(self, scope: Scope, *, ends: frozenset[str], comma: bool = False) -> None:
-        """Read expressions up to a clause, a set operation, a closing bracket or the end."""
-        while True:
-            token = self._c.peek()
-            if token.kind == "end" or token == ("sign", ")") or (comma and token == ("sign", ",")):
-                return
-            if token.kind == "word" and self._ends(token.value, ends):
-                return
-            self._step(scope)
-
-    def _ends(self, word: str, ends: frozenset[str]) -> bool:
-        """Whether a word ends a run; some clause words also stand inside expressions."""
-        if word == "FROM" and self._distinct_from():
-            return False
-        if word == "GROUP" and self._c.word("WITHIN", ahead=-1):
-            return False
-        if word in {"LEFT", "RIGHT"} and self._c.sign("(", 1):
-            return False
-        return word in ends or (bool(ends) and word in SET_OPERATIONS)
-
-    def _distinct_from(self, at: int = 0) -> bool:
-        return self._c.word("DISTINCT", ahead=at - 1) and self._c.word("IS", "NOT", ahead=at - 2)
-
-    def _step(self, scope: Scope) -> None:
-        token = self._c.next()
-        if token.kind == "name":
-            self.names.add(token.value)
-            called = self._c.sign(".") and self._c.peek(1).kind == "word" and self._c.sign("(", 2)
-            if self._c.sign("(") or called:
-                raise UnreadableError("a call by a quoted name outside secured sub-queries")
-        elif token.kind == "word":
-            self._word(token.value)
-        elif token == ("sign", "("):
-            self._bracket(scope)
-        elif token.kind == "escaped" and self._context.engine == "trino":
-            raise UnreadableError("a text with escapes")
-        elif token.kind == "sign" and token.value in self._strange:
-            raise UnreadableError(f"{token.value} in an expression")
-
-    def _bracket(self, scope: Scope) -> None:
-        before = self._c.peek(-2)
-        self._brackets += 1
-        if self._c.word(*_QUERY):
-            self._query(scope)
-        elif before.kind == "word" and before.value in {"CAST", "TRY_CAST"}:
-            self._run(scope, ends=frozenset({"AS"}))
-            self._c.words("AS")
-            read_type(self._c, self._context.engine)
-        elif before.kind == "word" and before.value in _FROM_CALLS:
-            self._run(scope, ends=frozenset({"FROM"}))
-            self._c.take("word", "FROM")
-            self._run(scope, ends=frozenset())
-        else:
-            self._inside(scope)
-        self._brackets -= 1
-        self._c.expect("sign", ")")
-
-    def _inside(self, scope: Scope) -> None:
-        """Read a bracket's expressions, or a set operation of bracketed queries."""
-        self._run(scope, ends=frozenset({"LIMIT", "OFFSET"}))
-        if self._c.word("UNION", "INTERSECT", "EXCEPT", "LIMIT", "OFFSET"):
-            self._rest(scope)
-
-    def _word(self, word: str) -> None:
-        called = self._c.sign("(")
-        if word == "FROM" and self._distinct_from(-1):
-            return
-        if self._own(word) and (not called or word.startswith("MG_M_")):
-            return
-        if word == "AS":
-            self._as(called=called)
-            return
-        if self._context.engine == "duckdb" and not called and self._field():
-            return
-        if called and (word in SYNTAX_CALLS or word in TYPES or self._known(word.lower())):
-            return
-        if called or word not in EXPRESSION:
-            raise UnreadableError(f"{word} is not known here")
-
-    def _field(self) -> bool:
-        """Whether the word names a struct's field: ``word :=`` or ``.word``."""
-        return self._c.sign(".", -2) or (self._c.sign(":") and self._c.sign("=", 1))
-
-    def _as(self, *, called: bool) -> None:
-        """An alias in a select list, or the definition of a named window."""
-        named = self._c.peek().kind == "name" or self._own(self._c.peek().value)
-        if self._brackets or not (named or called):
-            raise UnreadableError("AS where no name follows or none can stand")
-
-
-_NEVER = frozenset({"?", "@", "=>", "{", "}"})
-_NOT_TRINO = _NEVER | {":", "::", "//", "&", "|", "^", "~"}
