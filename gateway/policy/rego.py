@@ -24,6 +24,10 @@ _LOCATION = re.compile(r"\(error \d+:(?P<file>[^|]*)\|(?P<offset>\d+)\|\d+")
 _MESSAGE = re.compile(r"\(errormsg \d+:(?P<text>[^)]*)\)")
 
 
+TABLES_A_DEADLINE = 20
+"""A listing of many tables gets the deadline once for each so many of them."""
+
+
 class CompileError(ValueError):
     """A package the interpreter refuses."""
 
@@ -50,6 +54,10 @@ class Compiled:
             raise CompileError(_problem(package, str(error))) from None
         if not self._bundle.ok():
             raise CompileError(_problem(package, str(self._bundle.node())))
+
+    def __del__(self) -> None:
+        # the library wants outputs and bundles freed before their interpreter
+        self._bundle = None
 
     def decide(self, document: Mapping[str, Any]) -> Answer:
         """Ask for ``decision`` with this input."""
@@ -166,7 +174,8 @@ class RegoEngine:
         if worker is None:
             missing = Answer(failure="no_package", detail=f"no package {name}")
             return [((position, name), missing) for position, _ in jobs]
-        answers = await worker.ask([document for _, document in jobs], self._timeout)
+        seconds = self._timeout * (1 + len(jobs) // TABLES_A_DEADLINE)
+        answers = await worker.ask([document for _, document in jobs], seconds)
         broken = next((a for a in answers if a.failure == "policy_error"), None)
         if broken is not None:  # a package that failed once is not trusted with the rest
             answers = [broken] * len(jobs)
