@@ -76,6 +76,15 @@ class QueryRecord:
             return (self.ended - self.created).total_seconds()
         return time.monotonic() - self.started_at
 
+    def end(self, outcome: str, error: MeshgateError | None) -> None:
+        """Note how it ended, without the frames an exception holds: they hold its statement."""
+        self.outcome = outcome
+        self.error = error and MeshgateError(
+            error.name, error.message, line=error.line, column=error.column, audit=error.audit
+        )
+        self.state = "FINISHED" if outcome == "finished" else "FAILED"
+        self.ended = datetime.now(UTC)
+
 
 class RunningQuery:
     """One admitted statement and the page its client is on."""
@@ -200,9 +209,7 @@ class RunningQuery:
         record = self.record
         if record.outcome:
             return
-        record.outcome, record.error = outcome, error
-        record.state = "FINISHED" if outcome == "finished" else "FAILED"
-        record.ended = datetime.now(UTC)
+        record.end(outcome, error)
         self.on_end(self)
 
     def _path(self, phase: str, token: int) -> str:

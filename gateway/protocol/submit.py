@@ -174,9 +174,7 @@ class Submitter:
         return page, {}
 
     def _close(self, record: QueryRecord, outcome: str, error: MeshgateError | None) -> None:
-        record.outcome, record.error = outcome, error
-        record.state = "FAILED" if error else "FINISHED"
-        record.ended = datetime.now(UTC)
+        record.end(outcome, error)
         self._queries.ended(record)
 
     def _stats(self, record: QueryRecord) -> Stats:
