@@ -14,7 +14,7 @@ from gateway.sql.duckdb_terms import Term, at_node, duck_type, raising, unsuppor
 from gateway.sql.duckdb_writer import Rule, Writer, coerce
 from gateway.sql.functions import FUNCTIONS, SIGNATURES
 from gateway.sql.signatures import Bindings, Pattern, Signature, build, match, more_specific
-from gateway.sql.typing_rules import FLOATS
+from gateway.sql.typing_rules import FLOATS, coercible
 
 Found = tuple[Signature, tuple[DataType | None, ...], Bindings]
 
@@ -120,7 +120,7 @@ def _try(signature: Signature, terms: Sequence[Term | None], *, exact: bool) -> 
         return None
     bound = Bindings()
     for term, pattern in zip(terms, patterns, strict=True):
-        if (term is None) != (pattern.base == "function"):
+        if (term is None) != (pattern.base in _FUNCTIONS):
             return None
         if term is not None and not match(pattern, term.type, bound, exact=exact):
             return None
@@ -137,17 +137,25 @@ def _lambda(writer: Writer, node: exp.Expression, pattern: Pattern, bound: Bindi
     if len(names) != len(inputs):
         raise at_node("INVALID_FUNCTION_ARGUMENT", "wrong number of lambda parameters", node)
     before = dict(writer.scope.lambdas)
-    for name, kind in zip(names, inputs, strict=True):
-        writer.scope.lambdas[name] = build(kind, bound)
+    own = f"mg_l{len(before)}"
+    for number, (name, kind) in enumerate(zip(names, inputs, strict=True)):
+        spelled = _PARTS[pattern.base][number].format(own) if pattern.base in _PARTS else ""
+        writer.scope.lambdas[name] = Term(build(kind, bound), spelled or lambda_name(name))
     body = writer.term(node.this)
     writer.scope.lambdas = before
-    if not match(output, body.type, bound, exact=False):
+    known = bound.types.get(output.base)
+    if known is not None and not coercible(body.type, known):
+        raise unsupported("a lambda of this type", node)
+    if known is None and not match(output, body.type, bound, exact=False):
         raise unsupported("a lambda of this type", node)
     body = coerce(body, build(output, bound), node)
-    listed = ", ".join(lambda_name(name) for name in names)
+    listed = own if pattern.base in _PARTS else ", ".join(lambda_name(name) for name in names)
     return Term(body.type, f"lambda {listed}: {body.sql}", body.fallible)
 
 
+_FUNCTIONS = frozenset({"function", "entry", "pair"})
+_PARTS = {"entry": ("{}.key", "{}.value"), "pair": ("{}[1]", "{}[2]")}
+"""Lambdas over map entries and zipped arrays: DuckDB's take one parameter, of two parts."""
 _INCOMPARABLE = frozenset({*FLOATS, "array", "map", "row", "json", "unknown"})
 CALLS: dict[type, Rule] = {
     exp.Anonymous: call,

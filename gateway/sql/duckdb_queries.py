@@ -143,9 +143,7 @@ def _group(writer: Writer, node: exp.Select) -> str:
 
 
 def _grouping_sets(writer: Writer, node: exp.Select, element: exp.Expression) -> str:
-    sets = []
-    for item in element.expressions:
-        sets.append(f"({', '.join(_keys(writer, node, item))})")
+    sets = [f"({', '.join(_keys(writer, node, item))})" for item in element.expressions]
     return f"GROUPING SETS ({', '.join(sets)})"
 
 

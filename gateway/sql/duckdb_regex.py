@@ -161,6 +161,15 @@ def _count(values: list[Term], kind: DataType, node: exp.Expression) -> Term:
     return Term(kind, sql, values[0].fallible, nan_free=True)
 
 
+def _split(values: list[Term], kind: DataType, node: exp.Expression) -> Term:
+    pattern, _ = _pattern(values[1], node)
+    _never_empty(pattern, node)
+    if "^" in pattern.replace("[^", ""):
+        raise unsupported("^ in a regular expression that splits", node)
+    sql = f"regexp_split_to_array({values[0].sql}, {text(pattern)})"
+    return Term(kind, sql, values[0].fallible)
+
+
 REGEX_FORMS: dict[str, Form] = {
     "regexp_like": _like,
     "regexp_extract": _extract,
@@ -168,4 +177,5 @@ REGEX_FORMS: dict[str, Form] = {
     "regexp_remove": _remove,
     "regexp_replace": _replace,
     "regexp_count": _count,
+    "regexp_split": _split,
 }

@@ -34,7 +34,7 @@ class Scope:
     relations: list[Relation] = field(default_factory=list)
     merged: dict[str, DataType] = field(default_factory=dict)
     """Columns of USING, which stay bare."""
-    lambdas: dict[str, DataType] = field(default_factory=dict)
+    lambdas: dict[str, Term] = field(default_factory=dict)
     outputs: dict[str, Term] = field(default_factory=dict)
     """Output names that ORDER BY may mention."""
     keys: set[str] = field(default_factory=set)
@@ -76,9 +76,9 @@ class Scope:
     def _bare(self, name: str, bare: str | None) -> Term | None:
         scope: Scope | None = self
         while scope is not None:
-            for written, kind in scope.lambdas.items():
+            for written, term in scope.lambdas.items():
                 if equals_ignore_case(written, name):
-                    return Term(kind, lambda_name(written))
+                    return term
             scope = scope.outer
         if bare == "order" or (bare is None and name in self.outputs):
             for written, term in self.outputs.items():

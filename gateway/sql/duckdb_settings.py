@@ -109,6 +109,9 @@ MACROS: tuple[str, ...] = (
     """CREATE MACRO mg_m_map(k, v, failed) AS CASE WHEN k IS NULL OR v IS NULL THEN NULL
         WHEN len(k) <> len(v) OR len(k) > list_count(k) OR len(list_distinct(k)) <> len(k)
         THEN failed ELSE map(k, v) END""",
+    """CREATE MACRO mg_m_entries(l, failed) AS CASE WHEN len(l) > list_count(l)
+        OR len(list_distinct(list_transform(l, lambda mg_x: mg_x.f1))) <> len(l)
+        THEN failed ELSE map_from_entries(l) END""",
     # d: all digits, p: digits before the point, x: the exponent of the printed number
     """CREATE MACRO mg_m_sci(negative, d, p, x) AS CASE WHEN negative THEN '-' ELSE '' END
         || left(ltrim(d, '0'), 1) || '.'

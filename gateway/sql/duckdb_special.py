@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from gateway.datatypes import MAX_VARCHAR, DataType
-from gateway.sql.duckdb_casts import element_cast
+from gateway.sql.duckdb_casts import cast_term, element_cast
 from gateway.sql.duckdb_dates import DATE_FORMS
 from gateway.sql.duckdb_json import JSON_FORMS
 from gateway.sql.duckdb_operators import calculate, float_compare
@@ -68,6 +68,22 @@ def _normalize(values: list[Term], _kind: DataType, node: exp.Expression) -> Ter
     return Term(VARCHAR, f"nfc_normalize({values[0].sql})", values[0].fallible)
 
 
+def _transform_values(values: list[Term], kind: DataType, _node: exp.Expression) -> Term:
+    name, _, body = values[1].sql.removeprefix("lambda ").partition(": ")
+    entry = f"struct_pack(k := {name}.key, v := {body})"
+    made = f"list_transform(map_entries({values[0].sql}), lambda {name}: {entry})"
+    return Term(kind, f"map_from_entries({made})", _any_fallible(values))
+
+
+def _to_date(values: list[Term], kind: DataType, node: exp.Expression) -> Term:
+    return cast_term(values[0], kind, node)
+
+
+def _url_encoded(values: list[Term]) -> DataType:
+    length = _length(values[0])
+    return _bounded(None if length is None else length * 12)
+
+
 def _length(term: Term) -> int | None:
     return term.type.params[0] if term.type.params else None
 
@@ -114,6 +130,7 @@ RETURNS: dict[str, Callable[[list[Term]], DataType]] = {
     "@whole": _whole,
     "@cut": _cut,
     "@rounded": _rounded,
+    "@url_encoded": _url_encoded,
     "@iso_length": _iso_length,
 }
 SPECIAL: dict[str, Form] = {
@@ -122,6 +139,8 @@ SPECIAL: dict[str, Form] = {
     "prepend": _prepend,
     "concat_ws": _concat_ws,
     "array_join": _array_join,
+    "to_date": _to_date,
+    "transform_values": _transform_values,
     "normalize": _normalize,
     **DATE_FORMS,
     **JSON_FORMS,

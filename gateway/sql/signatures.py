@@ -87,7 +87,7 @@ def _pattern(text: str) -> Pattern:
     base, inside = (found.group(1) + found.group(3)).strip(), found.group(2)
     if inside is None:
         return Pattern(base)
-    if base in {"array", "map", "row", "function"}:
+    if base in {"array", "map", "row", "function", "entry", "pair"}:
         return Pattern(base, (), tuple(_pattern(part) for part in _split(inside)))
     return Pattern(base, tuple(_split(inside)))
 

@@ -10,7 +10,7 @@ import pytest
 from tests.oracle.answers import judge, lines, make_k
 from tests.oracle.embedded import Embedded
 
-FLOOR = 2_449
+FLOOR = 2_493
 """Answers given right; it may only rise."""
 
 
