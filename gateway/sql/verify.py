@@ -23,7 +23,7 @@ from gateway.sql.reader.walk import Walk
 __all__ = ["UnreadableError", "verify"]
 
 
-def verify(  # noqa: PLR0917 - all that a text is checked against
+def verify(
     sql: str,
     engine: Engine,
     decision: Decision,
@@ -68,9 +68,13 @@ def _as_decided(read: Read, decided: TableDecision | None, engine: Engine) -> No
     wanted = decided.row_filter and normal(decided.row_filter, read.table)
     if read.condition != wanted:
         raise UnreadableError("a row filter that is not the decided one")
-    barrier = bool(wanted) and engine == "trino" and not plain_domain(wanted, read.table)  # type: ignore[arg-type]
+    barrier = engine == "trino" and _needs_barrier(decided, read.table)
     if read.barrier is not barrier:
         raise UnreadableError("a missing or misplaced security barrier")
+
+
+def _needs_barrier(decided: TableDecision, table: Table) -> bool:
+    return decided.row_filter is not None and not plain_domain(decided.row_filter, table)
 
 
 def _column(name: str, read: Read, decided: TableDecision) -> None:
