@@ -112,6 +112,9 @@ MACROS: tuple[str, ...] = (
     """CREATE MACRO mg_m_entries(l, failed) AS CASE WHEN len(l) > list_count(l)
         OR len(list_distinct(list_transform(l, lambda mg_x: mg_x.f1))) <> len(l)
         THEN failed ELSE map_from_entries(l) END""",
+    # never longer than allowed: DuckDB may evaluate it while planning, whatever CASE it stands in
+    """CREATE MACRO mg_m_series(a, b, s) AS generate_series(a, CAST(CAST(a AS HUGEINT) + s
+        * greatest(least((CAST(b AS HUGEINT) - a) // nullif(s, 0), 10000), 0) AS BIGINT), s)""",
     # d: all digits, p: digits before the point, x: the exponent of the printed number
     """CREATE MACRO mg_m_sci(negative, d, p, x) AS CASE WHEN negative THEN '-' ELSE '' END
         || left(ltrim(d, '0'), 1) || '.'

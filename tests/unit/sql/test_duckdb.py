@@ -94,6 +94,28 @@ def test_what_is_not_proven_is_refused(expression):
     assert caught.value.name == "NOT_SUPPORTED"
 
 
+@pytest.mark.parametrize(
+    ("expression", "name"),
+    [
+        ("sequence(-2147483648, 3000000000)", "INVALID_FUNCTION_ARGUMENT"),
+        ("repeat('a', 2147483647)", "INVALID_FUNCTION_ARGUMENT"),
+        ("lpad('a', 2147483647, 'x')", "NOT_SUPPORTED"),
+    ],
+)
+@pytest.mark.timeout(20)
+def test_constants_too_large_are_not_built_while_planning(expression, name):
+    assert ask(f"SELECT {expression}") == name
+
+
+def test_a_branch_not_taken_does_not_fail():
+    assert ask("SELECT filter(array[1, 0, 2], x -> x <> 0 AND 4 / x > 2)") == [[[1]]]
+    assert ask("SELECT coalesce(1, 1 / 0), if(false, 1 / 0, 2)") == [[1, 2]]
+
+
+def test_grouping_by_a_bracketed_list_groups_by_each():
+    assert ask("SELECT id, s FROM r GROUP BY (id, s) ORDER BY id LIMIT 1") == [[1, "12"]]
+
+
 def test_order_inside_a_sub_query_counts_only_with_limit():
     inner = "SELECT id FROM r ORDER BY id DESC"
     assert "ORDER BY" not in _ENGINE.translate(f"SELECT count(*) FROM ({inner}) t").sql
