@@ -108,7 +108,11 @@ def _pruned(
         bound, written, case_sensitive=False, projected_field_values=constants
     )
     expression = expression_to_pyarrow(bind(written, in_file, case_sensitive=False), written)
-    return fragment.subset(filter=expression, schema=fragment.physical_schema)
+    try:
+        return fragment.subset(filter=expression, schema=fragment.physical_schema)
+    except pa.ArrowNotImplementedError:
+        # No statistics logic for a type: nothing is pruned, the exact filter still runs.
+        return fragment
 
 
 def _leaf_ids(schema: Schema) -> set[int]:

@@ -68,6 +68,8 @@ def _hint(condition: Condition, schema: pa.Schema, *, negated: bool) -> BooleanE
     if isinstance(condition, CompoundCondition):
         return _compound(condition, schema, negated=negated)
     operator, value = condition.operator, condition.value
+    if not _certain(schema.field(condition.field).type):
+        return _ANY
     if operator == "is_null" and isinstance(value, bool):
         return _make("null" if value is not negated else "not_null", condition.field)
     if operator == "startswith" and isinstance(value, str) and not negated and value.isascii():
@@ -97,8 +99,6 @@ def _compound(
 
 def _predicate(condition: FieldCondition, operator: str, schema: pa.Schema) -> BooleanExpression:
     kind = schema.field(condition.field).type
-    if not _certain(kind):
-        return _ANY
     if isinstance(condition.value, tuple):
         values = {literal(value, kind).as_py() for value in condition.value}
         if not values or len(values) > _MAX_LIST:

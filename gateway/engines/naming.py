@@ -26,6 +26,23 @@ def name_of(error: BaseException) -> str:
     return "GENERIC_INTERNAL_ERROR"
 
 
+def engine_error(error: OSError) -> duckdb.Error:
+    """What DuckDB raised while its rows were read: Arrow passes on the text alone."""
+    text = str(error)
+    kind = next((k for head, k in _BY_HEAD if text.startswith(head)), duckdb.Error)
+    return kind(text)
+
+
+_BY_HEAD: tuple[tuple[str, type[duckdb.Error]], ...] = (
+    ("Conversion Error", duckdb.ConversionException),
+    ("Out of Range Error", duckdb.OutOfRangeException),
+    ("Out of Memory Error", duckdb.OutOfMemoryException),
+    ("INTERRUPT Error", duckdb.InterruptException),
+    ("Invalid Input Error", duckdb.InvalidInputException),
+    ("Not implemented Error", duckdb.NotImplementedException),
+)
+
+
 def _engine_name(error: duckdb.Error) -> str:
     if isinstance(error, duckdb.OutOfMemoryException):
         return "EXCEEDED_LOCAL_MEMORY_LIMIT"

@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -27,7 +28,7 @@ from gateway.engines.database import check_statement, lock, open_database
 from gateway.engines.frames import Closed, Frame, Kind
 from gateway.engines.iceberg import Tables
 from gateway.engines.job import QueryJob, WorkerConfig
-from gateway.engines.naming import name_of
+from gateway.engines.naming import engine_error, name_of
 from gateway.engines.scan import Cancelled, GovernedScan, stop_if
 from gateway.engines.tokenfns import holds, register, selftest
 from gateway.errors import MeshgateError
@@ -177,7 +178,7 @@ class Worker:
             raise MeshgateError("GENERIC_INTERNAL_ERROR", "generated text has other columns")
         self._send(Kind.SCHEMA, job.id, reader.schema.serialize())
         rows = 0
-        for batch in reader:
+        for batch in _batches(reader):
             if batch.num_rows == 0:
                 continue
             running.await_credit()
@@ -207,6 +208,14 @@ class Worker:
             frames.send(self._socket, Frame(kind, number, bytes(payload)))
         except OSError:
             os._exit(0)
+
+
+def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """The reader's batches; files are read by scans, so an OSError here is the engine's."""
+    try:
+        yield from reader
+    except OSError as error:
+        raise engine_error(error) from None
 
 
 def _cause(error: BaseException, scans: list[GovernedScan], running: Running) -> BaseException:

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from pyiceberg.expressions import AlwaysTrue
 from pyiceberg.manifest import (
     DataFile,
@@ -37,7 +37,7 @@ from gateway.engines.iceberg import Tables
 from gateway.errors import MeshgateError
 from gateway.policy.model import FieldCondition
 from tests.unit.engines.lake import Client, Lake, governed, scan
-from tests.unit.engines.test_rowfilter import ROWS, TREES, batch_of, condition, truth
+from tests.unit.engines.test_rowfilter import ROWS, TREES, VALUES, batch_of, condition, truth
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -243,6 +243,7 @@ def typed(module_lake: Lake) -> tuple[Lake, dict[str, Any]]:
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(TREES, ROWS)
+@example(("not", [("is_null", "u", True)]), [{**dict.fromkeys(VALUES), "u": uuid.UUID(int=0)}])
 async def test_hints_never_drop_a_passing_row(
     typed: tuple[Lake, dict[str, Any]], tree: tuple[Any, ...], rows: list[dict[str, Any]]
 ) -> None:
