@@ -46,6 +46,7 @@ def gateway(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ga
         "MESHGATE_DATA": str(data),
         "MESHGATE_ENGINE__WORKERS": "2",
         "MESHGATE_QUERY__IDLE_SECONDS": str(IDLE_SECONDS),
+        "MESHGATE_POLICY__TIMEOUT_SECONDS": "3",
     }
     root = copy_mesh(tmp_path_factory.mktemp("system"))
     with serving(root, settings, schema="claims") as found:
