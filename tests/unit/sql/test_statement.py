@@ -231,7 +231,7 @@ def client_statements():
             yield pytest.param(text, expected.removeprefix("-- "), id=f"{path.stem}-{number}")
 
 
-@pytest.mark.parametrize(("text", "expected"), client_statements())
+@pytest.mark.parametrize(("text", "expected"), list(client_statements()))
 def test_what_real_clients_send(text, expected):
     """Each statement is of the kind noted above it, or refused for the reason noted there."""
     defaults = Defaults("lake", "x_cli")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gateway.errors import MeshgateError
 from gateway.names import quote
 from gateway.policy.model import ColumnDecision, FieldCondition, Mask
+from gateway.sql.conditions import is_plain
 from gateway.sql.inject import secured
 from gateway.sql.reader.conditions import normal
 from gateway.sql.reader.tokens import UnreadableError, tokens
@@ -102,7 +103,8 @@ def test_every_filter_the_writers_make_is_read_back(engine, tree):
 def test_a_filter_is_never_read_as_another_one(engine, tree, other):
     made, wanted = condition_of(tree), condition_of(other)
     text = _query(TABLE, decide(TABLE, row_filter=made), ("i",), engine, {})
-    if normal(made, TABLE) == normal(wanted, TABLE):
+    same_barrier = engine == "duckdb" or is_plain(made, TABLE) is is_plain(wanted, TABLE)
+    if same_barrier and normal(made, TABLE) == normal(wanted, TABLE):
         check(text, engine, decide(TABLE, row_filter=wanted), TABLE)
     else:
         with pytest.raises(MeshgateError):
