@@ -1,4 +1,4 @@
-"""The portable profile: rules R01 to R14 every module keeps, whichever engine runs it.
+"""The portable profile: rules R01 to R15 every module keeps, whichever engine runs it.
 
 Inside the profile the embedded engine and OPA answer alike; outside it they are
 known to differ, or nobody has shown that they do not.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from gateway.catalog.model import Problem
 from gateway.policy.regolex import RegoSyntaxError, Token
-from gateway.policy.regoparse import parse
+from gateway.policy.regoparse import KEYWORDS, parse
 from gateway.policy.regotree import Node, RegoModule, Rule
 
 CALLS = frozenset(
@@ -43,6 +44,11 @@ _MAX_INTEGER = 2**53 - 1
 _ORDERING = frozenset({"<", "<=", ">", ">="})
 _COMPREHENSIONS = frozenset({"array-of", "set-of", "object-of"})
 _GUARDED = (("subject", "attributes"), ("table", "product"))
+
+
+_CLOSING = frozenset({")", "]", "}"})
+_JOINING = frozenset("( [ - + * % | & < <= > >= == != = :=".split())  # noqa: SIM905
+_VALUES = frozenset({"true", "false", "null"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,7 @@ class _Linter:
         if not self._test:
             for token in module.tokens:
                 self._token(token)
+            self._line_starts(module.tokens)
         for rule in module.rules:
             self._rule(rule)
 
@@ -133,6 +140,14 @@ class _Linter:
             whole = token.text.isdigit()
             if not whole or int(token.text) > _MAX_INTEGER:
                 self._report("R14", token, "only whole numbers up to 2^53-1")
+
+    def _line_starts(self, found: tuple[Token, ...]) -> None:
+        """The embedded engine joins a line that begins so with a value before it."""
+        for before, token in pairwise(found):
+            ended = before.kind != "mark" or before.text in _CLOSING
+            ended = ended and before.text not in KEYWORDS - _VALUES
+            if token.fresh and ended and token.kind == "mark" and token.text in _JOINING:
+                self._report("R15", token, f"begin no line with {token.text}: turn the line round")
 
     def _rule(self, rule: Rule) -> None:
         if rule.function and not self._test:

@@ -45,6 +45,9 @@ def codes(body: str, package: str = "domains.d") -> list[str]:
         ("R14", 5, 6, "r := 1.5"),
         ("R14", 5, 6, "r := 1e3"),
         ("R14", 5, 6, "r := 9007199254740992"),
+        ("R15", 7, 2, "r if {\n\tx := input.n\n\t(x + 1) < 0\n}"),
+        ("R15", 7, 2, "r if {\n\tx := input.n\n\t-1 == x\n}"),
+        ("R15", 8, 2, "r if {\n\tx := input.n\n\t# a comment\n\t[x] == [1]\n}"),
         ("I05", 5, 6, "r := input.subject.attributes"),
         ("I05", 5, 6, "r := input.subject"),
         ("I05", 5, 6, "r := input"),
@@ -94,6 +97,8 @@ def test_r02_only_rego_v1_is_imported() -> None:
         'r := object.get(input.table, "product", {})',
         "r if {\n\tsome i\n\tinput.a[i] == 1\n}",
         "r := -1 % 2",
+        "r if {\n\t(input.n + 1) < 5\n\tinput.n > 1\n}",
+        "r := [\n\t[1],\n\t-1,\n\t(2),\n]",
     ],
 )
 def test_what_the_profile_allows(body: str) -> None:

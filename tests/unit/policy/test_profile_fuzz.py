@@ -113,7 +113,26 @@ class Maker:
             f"count(object.keys(input.o)) {self.pick('==', '<')} {self.number(0)}",
         )
 
+    def body(self, name: str) -> str:
+        """Several lines that build on each other."""
+        kind, depth = self.kind(), self.chance.choice([0, 1])
+        lines = [
+            f"some x in {self.listed(depth, kind)}",
+            f"some y in {self.set(depth, kind)}",
+            f"x {self.pick('<', '<=', '==', '!=', '>')} {self.element(kind, depth)}",
+            f"not y == {self.element(kind, depth)}",
+            f"z := [x, y, {self.element(kind, depth)}]",
+            f"{self.boolean(depth)}",
+            f"count([w | some w in z; w != x]) {self.pick('<', '>')} {self.number(0)}",
+        ]
+        wanted = [line for line in lines[2:] if self.chance.random() < 0.6 or line[0] == "z"]
+        kept = [line for line in wanted if line[0] not in "([-"]
+        inside = "\n\t".join([*lines[:2], *kept])
+        return f"{name} contains [x, y] if {{\n\t{inside}\n}}"
+
     def rule(self, name: str) -> str:
+        if self.chance.random() < 0.4:
+            return self.body(name)
         depth = self.chance.choice([0, 1, 1, 2])
         kind = self.chance.choice(["number", "text", "listed", "set", "boolean", "boolean"])
         made = getattr(self, kind)(depth)

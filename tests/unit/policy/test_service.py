@@ -148,7 +148,7 @@ spin contains 1 if {
 	some d in numbers
 	some e in numbers
 	some f in numbers
-	(((((a + b) + c) + d) + e) + f) < 0
+	0 > (((((a + b) + c) + d) + e) + f)
 }
 
 row_filters contains "never" if 1 in spin
