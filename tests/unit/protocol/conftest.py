@@ -124,8 +124,8 @@ class Client:
         self.app, self.user, self.peer = app, user, peer
 
     async def request(self, method, target, headers=(), body=b"", *, peer=None, scheme="http"):
-        path = target.split("://", 1)[-1]
-        path = path[path.index("/") :] if "://" in target else target
+        absolute = target.startswith(("http://", "https://"))
+        path = "/" + target.split("/", 3)[3] if absolute else target
         path, _, query = path.partition("?")
         pairs = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
         names = {name for name, _ in pairs}
