@@ -44,6 +44,6 @@ async def _page(
     except aiohttp.ClientError as error:
         raise RemoteError("NO CONNECTION", f"{uri.split('/v1/', 1)[0]}: {error}") from None
     page: Mapping[str, Any] = orjson.loads(content)
-    if error := page.get("error"):
-        raise RemoteError(error["errorName"], error["message"])
+    if failure := page.get("error"):
+        raise RemoteError(failure["errorName"], failure["message"])
     return page

@@ -9,13 +9,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import cast
 
 from gateway.access.grants import load_grants
 from gateway.access.model import Grant
 from gateway.audit.store import AuditStore
-from gateway.catalog.model import CatalogSnapshot
 from gateway.catalog.registry import CatalogRegistry
 from gateway.engines.duckdb import EmbeddedEngine
 from gateway.identity.authenticate import Authenticator, is_loopback
@@ -34,7 +31,7 @@ from gateway.query.service import QueryService, Sources
 from gateway.server.reload import Reloaded
 from gateway.settings import Settings
 from gateway.telemetry import Metrics
-from gateway.tokens.keys import KeyRing
+from gateway.tokens.keys import KeyRings
 from gateway.tokens.selftest import codec_failures
 
 _POLL_KEYS = "poll.keys"
@@ -97,22 +94,6 @@ class Gateway:
         await self.engine.close()
         self.service.close()
         self.audit.close()
-
-
-class TokenKeys:
-    """Token keys of the current snapshot; read once a snapshot, again while one is missing."""
-
-    def __init__(self, base: Path) -> None:
-        self._base = base
-        self._version = ""
-        self._ring = KeyRing.empty()
-
-    def __call__(self, snapshot: CatalogSnapshot) -> KeyRing:
-        """The keys for one query."""
-        if snapshot.version != self._version or self._ring.problems:
-            self._ring = KeyRing.load(snapshot, self._base)
-            self._version = snapshot.version
-        return self._ring
 
 
 def build(settings: Settings) -> Gateway:
@@ -235,7 +216,7 @@ def _engine(settings: Settings) -> EmbeddedEngine:
         threads=engine.threads,
         waiting=engine.waiting,
         temp_bytes=engine.temp_bytes,
-        keys=TokenKeys(settings.catalog.directory),
+        keys=KeyRings(settings.catalog.directory),
     )
 
 
@@ -278,6 +259,6 @@ def _edge(settings: Settings) -> Edge:
     server = settings.server
     hosts = {host.lower() for host in server.allowed_hosts}
     if is_loopback(server.host):
-        hosts.add(cast("str", server.host).lower())
+        hosts.add(server.host.lower())
     proxies = frozenset(address_of(text) for text in server.trusted_proxies)
     return Edge(server.public_url, frozenset(hosts), proxies)

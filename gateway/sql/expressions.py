@@ -10,7 +10,7 @@ from gateway.sql.calls import CallGrammar
 from gateway.sql.lex import HEX, NUMBER, STRING, Token
 from gateway.sql.limits import MAX_DEPTH, rejected
 
-_BINARY: dict[str, tuple[int, type[exp.Binary]]] = {
+_BINARY: dict[str, tuple[int, type[exp.Expression]]] = {
     "||": (1, exp.DPipe),
     "+": (2, exp.Add),
     "-": (2, exp.Sub),
@@ -18,7 +18,7 @@ _BINARY: dict[str, tuple[int, type[exp.Binary]]] = {
     "/": (3, exp.Div),
     "%": (3, exp.Mod),
 }
-_COMPARE: dict[str, type[exp.Binary]] = {
+_COMPARE: dict[str, type[exp.Expression]] = {
     "=": exp.EQ,
     "<>": exp.NEQ,
     "!=": exp.NEQ,

@@ -231,7 +231,7 @@ def _renamed(node: exp.Expression, names: list[str | None]) -> list[str | None]:
     """Apply ``AS t(a, b)``; the count must be that of the relation."""
     alias = node.args.get("alias")
     columns = alias.args.get("columns") if alias is not None else None
-    if not columns:
+    if alias is None or not columns:
         return names
     if len(columns) != len(names):
         message = (

@@ -35,7 +35,11 @@ OPERATORS: dict[type[exp.Expression], str] = {
     exp.Like: "LIKE",
     exp.Escape: "ESCAPE",
 }
-_SETS = {exp.Union: "UNION", exp.Intersect: "INTERSECT", exp.Except: "EXCEPT"}
+_SETS: dict[type[exp.Expression], str] = {
+    exp.Union: "UNION",
+    exp.Intersect: "INTERSECT",
+    exp.Except: "EXCEPT",
+}
 _QUERIES = (exp.Select, exp.SetOperation, exp.Values)
 
 
@@ -94,7 +98,7 @@ class ExpressionPrinter:
         """Print a call; keyword values keep their form."""
         if node.meta.get("keyword"):
             arguments = f"({self.join(node.expressions)})" if node.expressions else ""
-            return node.this.upper() + arguments
+            return f"{node.this.upper()}{arguments}"
         if node.this.lower() == "normalize" and len(node.expressions) > 1:
             return f"NORMALIZE({self.print(node.expressions[0])}, {node.expressions[1].this})"
         return f"{self.function(node.this)}({self.join(node.expressions)})"
@@ -253,7 +257,7 @@ class Printer(ExpressionPrinter):
         """Print a table reference that is no WITH element, with its alias."""
         return self._name(node) + self.alias_name(node)
 
-    def _name(self, node: exp.Expression) -> str:
+    def _name(self, node: exp.Table) -> str:
         return ".".join(quote(part.this) for part in node.parts)
 
     def relation(self, node: exp.Expression) -> str:

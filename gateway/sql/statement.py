@@ -66,7 +66,8 @@ def read_statement(text: str, found: Sequence[Token], digest: str, defaults: Def
         return _prepare(head, text, found, digest, defaults)
     tables: tuple[TableRef, ...] = ()
     if head.table is not None:
-        at = Position(head.table_at.line, head.table_at.column)
+        place = head.table_at or found[0]
+        at = Position(place.line, place.column)
         tables = (TableRef(complete(head.table, defaults, at), head.table, at),)
     arguments = parse_expression_tokens(found[head.rest :]) if head.rest is not None else []
     for argument in arguments:
