@@ -142,7 +142,7 @@ def scan_job(scan: Scan, sources: Mapping[TableName, pa.Table]) -> ScanJob:
         offered,
         location=scan.table.metadata_location,
         row_filter=row_filter,
-        hints=tuple(getattr(scan, "hints", ())),
+        hints=scan.hints,
         table_uuid=scan.table.uuid,
     )
 

@@ -33,7 +33,8 @@ class ScanJob:
     """One governed table reference. ``name`` is its flat name in generated text.
 
     Exactly one of ``location`` (an Iceberg metadata file) and ``rows`` (an Arrow IPC
-    stream) is set. ``row_filter`` is enforced on every batch; ``hints`` only prune files.
+    stream) is set. ``row_filter`` is enforced on every batch. ``hints`` are predicates the
+    text applies as well: they prune files, row groups and rows of an Iceberg table.
     """
 
     name: str

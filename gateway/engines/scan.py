@@ -15,7 +15,7 @@ from gateway.engines.hints import hint
 from gateway.engines.iceberg import FilePlan, Tables
 from gateway.engines.job import ScanJob
 from gateway.engines.rowfilter import RowFilter
-from gateway.policy.model import Condition
+from gateway.policy.model import CompoundCondition, Condition
 
 _READERS = 2
 _QUEUED = 2
@@ -39,14 +39,21 @@ class GovernedScan:
     """One scan under its flat name; DuckDB may open it more than once (self-joins).
 
     Hidden rows never leave it: the row filter runs on every batch before it is offered.
+
+    The statement's hints run on every batch too, and not only on file statistics. Those
+    statistics describe hidden rows as well: were hints to drop files alone, a visible row
+    on which a later expression fails would raise its error or not depending on whether a
+    hidden row of its file lies in the asked range. So what leaves the scan is a function
+    of the visible rows and the statement; what is pruned decides only how soon it leaves.
     """
 
     def __init__(self, job: ScanJob, tables: Tables, cancel: threading.Event) -> None:
         self.name = job.name
         self._cancel = cancel
         self.failure: Exception | None = None
-        self._open, self._schema = _source(job, tables, cancel)
-        self._filter = RowFilter(job.row_filter, self._schema) if job.row_filter else None
+        self._open, self._schema, hints = _source(job, tables, cancel)
+        wanted = (*hints, job.row_filter) if job.row_filter else hints
+        self._filter = RowFilter(CompoundCondition("and", wanted), self._schema) if wanted else None
 
     def __arrow_c_schema__(self) -> object:
         return self._schema.__arrow_c_schema__()
@@ -73,18 +80,31 @@ class GovernedScan:
 
 def _source(
     job: ScanJob, tables: Tables, cancel: threading.Event
-) -> tuple[Callable[[], Iterator[pa.RecordBatch]], pa.Schema]:
+) -> tuple[Callable[[], Iterator[pa.RecordBatch]], pa.Schema, tuple[Condition, ...]]:
     if job.rows is not None:
         held = pa.ipc.open_stream(job.rows).read_all()
-        return lambda: iter(held.to_batches()), held.schema
+        return lambda: iter(held.to_batches()), held.schema, ()
     plan = tables.plan(job, lambda schema: _pruning(job, schema))
-    return lambda: _prefetched(plan, cancel), plan.schema
+    return lambda: _prefetched(plan, cancel), plan.schema, _fitting(job.hints, plan.schema)
+
+
+def _fitting(hints: tuple[Condition, ...], schema: pa.Schema) -> tuple[Condition, ...]:
+    """Keep the hints that can be evaluated row by row; only these may prune."""
+    return tuple(condition for condition in hints if _fits(condition, schema))
+
+
+def _fits(condition: Condition, schema: pa.Schema) -> bool:
+    try:
+        RowFilter(condition, schema)
+    except (ValueError, KeyError):
+        return False
+    return True
 
 
 def _pruning(job: ScanJob, schema: pa.Schema) -> BooleanExpression:
-    """Join the row filter and the hints; a hint that does not fit is dropped."""
+    """Join the row filter and the hints; what cannot be told from statistics is dropped."""
     pruning: BooleanExpression = AlwaysTrue()
-    wanted: list[Condition] = [*job.hints]
+    wanted = [*_fitting(job.hints, schema)]
     if job.row_filter is not None:
         wanted.append(job.row_filter)
     for condition in wanted:

@@ -13,6 +13,7 @@ from gateway.sql.accounting import account
 from gateway.sql.duckdb import translate
 from gateway.sql.inject import ALIAS, secured
 from gateway.sql.model import Engine, GovernedQuery, Output, ResolvedQuery, Scan
+from gateway.sql.pushdown import with_hints
 from gateway.sql.trino import outline, print_trino
 from gateway.sql.verify import verify
 
@@ -76,7 +77,7 @@ def _govern(
         sql=sql,
         engine=engine,
         kind=resolved.statement.kind,
-        scans=resolved.scans,
+        scans=with_hints(resolved) if engine == "duckdb" else resolved.scans,
         outputs=outputs,
         usage=resolved.usage,
         restricted=any(scan.decision.restricted for scan in resolved.scans),

@@ -17,7 +17,7 @@ from sqlglot import exp
 from gateway.catalog.model import Table
 from gateway.datatypes import DataType
 from gateway.names import TableName
-from gateway.policy.model import Decision, TableDecision
+from gateway.policy.model import Condition, Decision, TableDecision
 
 Engine = Literal["duckdb", "trino"]
 
@@ -131,6 +131,8 @@ class Scan:
     decision: TableDecision
     alias: str
     used: tuple[str, ...]
+    hints: tuple[Condition, ...] = field(default=(), repr=False)
+    """What the statement itself says of the scan's rows: it holds literals of the user."""
 
 
 @dataclass(frozen=True, slots=True)
