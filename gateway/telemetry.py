@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 QUERY_FINISHED = "query.finished"
 QUERY_DEFECT = "query.defect"
+QUERY_UNRECORDED = "query.unrecorded"
 
 QUERY_SECONDS = "meshgate_query_seconds"
 QUERY_STAGE_SECONDS = "meshgate_query_stage_seconds"

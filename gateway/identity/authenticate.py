@@ -24,13 +24,24 @@ _REALM = 'Basic realm="Meshgate"'
 
 
 class AuthenticationError(Exception):
-    """An HTTP refusal: ``status`` 401, 403 or 429, a text, and headers to send with it."""
+    """An HTTP refusal: ``status`` 401, 403 or 429, a text, and headers to send with it.
 
-    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+    ``claimed`` tells of a credential that was tried and failed: the principal it was tried
+    for, empty where there is no such principal. None where nothing was tried, or too often.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        headers: dict[str, str] | None = None,
+        claimed: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.headers = headers or {}
+        self.claimed = claimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +137,7 @@ class Authenticator:
         if token is None or (user is not None and user != token.principal):
             self._check_failures(presented.peer, user)
             self._failed.add(presented.peer, user)
-            raise self._refused("the token is unknown, expired or revoked")
+            raise self._refused("the token is unknown, expired or revoked", self._named(user))
         return self._spoken_for(token.principal, "token", presented, token.purpose)
 
     async def _basic(self, value: str, presented: Presented) -> Authenticated:
@@ -141,7 +152,7 @@ class Authenticator:
             right = await asyncio.to_thread(self._passwords.verify, user, password)
             if not right or not known:
                 self._failed.add(presented.peer, user)
-                raise self._refused("wrong user or password")
+                raise self._refused("wrong user or password", self._named(user))
         return self._spoken_for(user, "basic", presented)
 
     def _check_failures(self, peer: str, user: str | None) -> None:
@@ -173,7 +184,9 @@ class Authenticator:
                 continue
             if reserved(name) or not directory.may_impersonate(speaker, name):
                 raise AuthenticationError(
-                    FORBIDDEN, f"Access Denied: User {speaker} cannot impersonate user {name}"
+                    FORBIDDEN,
+                    f"Access Denied: User {speaker} cannot impersonate user {name}",
+                    claimed=speaker,
                 )
             speaker = name
         principal = directory.principal(speaker, method)
@@ -181,9 +194,13 @@ class Authenticator:
             raise self._refused(_unknown(speaker, method))
         return Authenticated(principal, actor, purpose)
 
-    def _refused(self, message: str) -> AuthenticationError:
+    def _named(self, user: str | None) -> str:
+        """A name that may be recorded: an unknown one may be a password in the wrong field."""
+        return user if user and user in self._directory().entries else ""
+
+    def _refused(self, message: str, claimed: str | None = None) -> AuthenticationError:
         schemes = {"WWW-Authenticate": _REALM} if self._passwords or self._tokens else {}
-        return AuthenticationError(UNAUTHENTICATED, message, schemes)
+        return AuthenticationError(UNAUTHENTICATED, message, schemes, claimed)
 
 
 def is_loopback(address: str) -> bool:

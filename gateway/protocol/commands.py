@@ -20,9 +20,10 @@ from gateway.protocol.session import ClientSession, encode_prepared
 from gateway.query.plan import Plan
 from gateway.sql.model import Kind, Statement
 
-_TRANSACTIONS, _TRANSACTION_SECONDS = 10_000, 24 * 3600
+_TRANSACTIONS, _TRANSACTIONS_EACH, _TRANSACTION_SECONDS = 10_000, 100, 24 * 3600
 _MAX_MESSAGE = 500
 _ZONE = "time_zone_id"
+PURPOSE = "meshgate.purpose"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +124,14 @@ class Commands:
         return CommandAnswer("USE", {**headers, "X-Trino-Set-Schema": schema})
 
     async def _set_session(
-        self, _plan: Plan, statement: Statement, _caller: Caller
+        self, _plan: Plan, statement: Statement, caller: Caller
     ) -> CommandAnswer:
         name = (statement.words.get("name") or "").lower()
         value = checked(name, statement.words.get("value") or "")
+        if name == PURPOSE:
+            check_bound_purpose(caller.login, value)
+        if name == PURPOSE and value:
+            self._service.check_purpose(value, caller.login.principal)
         return CommandAnswer("SET SESSION", _pair("X-Trino-Set-Session", name, value))
 
     async def _reset_session(
@@ -173,8 +178,13 @@ class Commands:
             raise MeshgateError("INCOMPATIBLE_CLIENT", "Client does not support transactions")
         if caller.client.session.transaction_id:
             raise MeshgateError("NOT_SUPPORTED", "Nested transactions not supported")
+        owner = caller.login.principal.id
+        if sum(1 for other in self._open.values() if other == owner) >= _TRANSACTIONS_EACH:
+            raise MeshgateError(
+                "QUERY_QUEUE_FULL", "too many transactions are open; commit or roll back one"
+            )
         transaction = str(uuid.uuid4())
-        self._open[transaction] = caller.login.principal.id
+        self._open[transaction] = owner
         return CommandAnswer("START TRANSACTION", {"X-Trino-Started-Transaction-Id": transaction})
 
     async def _end_transaction(
@@ -198,6 +208,15 @@ class Commands:
         killed = MeshgateError("ADMINISTRATIVELY_KILLED", f"Query killed. Message: {message}")
         await query.stop("killed", killed)
         return CommandAnswer("CALL")
+
+
+def check_bound_purpose(login: Authenticated, stated: str) -> None:
+    """Refuse another purpose than the one the caller's credential was made for."""
+    if login.purpose is not None and stated != login.purpose:
+        raise MeshgateError(
+            "INVALID_SESSION_PROPERTY",
+            f"{PURPOSE}: this API token is for purpose '{login.purpose}' alone",
+        )
 
 
 def _pair(header: str, name: str, value: str) -> dict[str, str]:

@@ -17,13 +17,14 @@ from gateway.telemetry import QUERY_DEFECT, where
 
 _LOG = structlog.get_logger()
 _INLINE_BYTES = 64 << 10
+_TIME_LIMIT, _DEFECT = "EXCEEDED_TIME_LIMIT", "GENERIC_INTERNAL_ERROR"
 
 
 class Stream(ResultStream, Protocol):
     """A result whose end is recorded under the state it is cancelled with."""
 
-    async def cancel(self, state: str = "cancelled") -> None:
-        """Stop; ``state`` is cancelled, abandoned, revoked or failed."""
+    async def cancel(self, state: str = "cancelled", error_name: str = "") -> None:
+        """Stop; ``state`` is cancelled, abandoned, revoked, or failed by a named error."""
         ...
 
 
@@ -48,6 +49,8 @@ class Producer:
         self._changed = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
         self._stream: Stream | None = None
+        self._end = ("failed", _TIME_LIMIT)  # what a start that is cut short is recorded as
+        self.started = False  # whether the statement itself records how it ends
         self.done = False
         self.error: MeshgateError | None = None
 
@@ -89,12 +92,15 @@ class Producer:
         if self.done:
             return
         self.done = True
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        if self._stream is not None:
-            await self._stream.cancel(state)
-        await self._notify()
+        self._end = (state, "")
+        try:
+            if self._task is not None:
+                self._task.cancel()
+                await asyncio.wait([self._task])
+            if self._stream is not None:
+                await self._stream.cancel(state)
+        finally:
+            await self._notify()
 
     async def finish_early(self) -> None:
         """End the work but keep the rows that already wait: a partial cancel."""
@@ -109,23 +115,30 @@ class Producer:
                 await self._produce()
         except TimeoutError:
             self.error = MeshgateError(
-                "EXCEEDED_TIME_LIMIT",
+                _TIME_LIMIT,
                 f"Query exceeded the maximum run time limit of {self._seconds:.2f}s; "
                 "narrow it, or raise query_max_run_time if you may",
             )
-            if self._stream is not None:
-                await self._stream.cancel("failed")
+            await self._fail(_TIME_LIMIT)
         except MeshgateError as error:
             self.error = error
         except Exception as error:  # noqa: BLE001 - the edge: every defect becomes a refusal
             _LOG.error(QUERY_DEFECT, **where(error))
             self.error = MeshgateError(
-                "GENERIC_INTERNAL_ERROR", "the gateway failed; tell its operator the query id"
+                _DEFECT, "the gateway failed; tell its operator the query id"
             )
-            if self._stream is not None:
-                await self._stream.cancel("failed")
+            await self._fail(_DEFECT)
         self.done = True
         await self._notify()
+
+    async def _fail(self, error_name: str) -> None:
+        """Stop a stream that did not end by itself; without its record no page may follow."""
+        if self._stream is None:
+            return
+        try:
+            await self._stream.cancel("failed", error_name)
+        except MeshgateError as error:
+            self.error = error
 
     async def _produce(self) -> None:
         self._stream = await self._begin()
@@ -136,13 +149,14 @@ class Producer:
 
     async def _begin(self) -> Stream:
         """Start; if cancelled meanwhile, let it start and then cancel it, so it is recorded."""
+        self.started = True
         starting = asyncio.ensure_future(self._start())
         try:
             return await asyncio.shield(starting)
         except asyncio.CancelledError:
             if not starting.done() or starting.exception() is None:
                 stream = await starting
-                await stream.cancel()
+                await stream.cancel(*self._end)
             raise
 
     async def _put(self, chunk: Chunk) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import orjson
 import structlog
 
+from gateway.errors import MeshgateError
 from gateway.identity.authenticate import (
     AuthenticationError,
     Authenticator,
@@ -30,6 +31,7 @@ from gateway.protocol.poll import Poll, PollKeys, Sealer, UnknownPollError
 from gateway.protocol.running import GoneError, NotHereError, RunningQueries, RunningQuery
 from gateway.protocol.session import BadRequestError, Headers
 from gateway.protocol.submit import Submitter
+from gateway.query.recording import LoginAttempt
 from gateway.telemetry import QUERY_DEFECT, Metrics, where
 
 _LOG = structlog.get_logger()
@@ -37,6 +39,8 @@ _TEXT = "text/plain; charset=utf-8"
 _POLL_PARTS = 6  # v1, statement, phase, query id, slug, token
 _QUERY_PARTS = 3
 _PARTIAL = "partialCancel"
+_UNAVAILABLE = 503
+_SCHEMES = frozenset({"basic", "bearer"})
 
 
 _PLAIN_FAILURES: tuple[tuple[type[Exception], int, bytes], ...] = (
@@ -115,6 +119,8 @@ class StatementEndpoint:
             answer = await self._route(request, parts, receive)
         except HangUpError:
             return
+        except AuthenticationError as error:
+            answer = await self._login_failed(scope, error)
         except Exception as error:  # noqa: BLE001 - the edge: every defect becomes an answer
             answer = self._failed(error)
         if scope["method"] == "HEAD":
@@ -124,9 +130,6 @@ class StatementEndpoint:
     def _failed(self, error: Exception) -> Answer:
         if isinstance(error, _StatusError):
             return error.answer
-        if isinstance(error, AuthenticationError):
-            self._metrics.login_refused(error.status)
-            return Answer(error.status, error.message.encode(), error.headers, _TEXT)
         if isinstance(error, BadRequestError):
             return Answer(400, str(error).encode("utf-8", "replace"), type=_TEXT)
         for kind, status, text in _PLAIN_FAILURES:
@@ -134,6 +137,19 @@ class StatementEndpoint:
                 return Answer(status, text, type=_TEXT)
         _LOG.error(QUERY_DEFECT, **where(error))
         return Answer(500, b"the gateway failed; its log says where", type=_TEXT)
+
+    async def _login_failed(self, scope: Scope, error: AuthenticationError) -> Answer:
+        """Refuse a login; one that was tried is recorded before it is refused."""
+        self._metrics.login_refused(error.status)
+        try:
+            if error.claimed is not None:
+                headers = read_headers(scope)
+                method = _scheme(headers.one("authorization"))
+                peer = self._edge.peer(scope, headers)
+                await self._submitter.login_failed(LoginAttempt(error.claimed, method, peer))
+        except MeshgateError as failure:
+            return Answer(_UNAVAILABLE, failure.message.encode(), type=_TEXT)
+        return Answer(error.status, error.message.encode(), error.headers, _TEXT)
 
     async def _route(self, request: _Request, parts: list[str], receive: Receive) -> Answer:
         if parts == ["v1", "statement"]:
@@ -227,3 +243,9 @@ class StatementEndpoint:
             "errorName": record.error.name if record.error else None,
         }
         return Answer(200, orjson.dumps(document))
+
+
+def _scheme(authorization: str | None) -> str:
+    """The method a credential was presented by; nothing else of it."""
+    scheme = (authorization or "").partition(" ")[0].lower()
+    return scheme if scheme in _SCHEMES else "none"

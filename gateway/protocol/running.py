@@ -22,7 +22,7 @@ from gateway.protocol.properties import duration
 from gateway.protocol.types import PARAMETRIC_DATETIME, columns_json, require_encodable
 from gateway.query.plan import Plan
 from gateway.session import Session
-from gateway.telemetry import Metrics
+from gateway.telemetry import QUERY_UNRECORDED, Metrics
 
 _LOG = structlog.get_logger()
 _POLL_SECONDS = 1.0
@@ -95,6 +95,7 @@ class RunningQuery:
         plan: Plan,
         start: Callable[[], Awaitable[Stream]],
         *,
+        drop: Callable[[str], Awaitable[None]],
         sealer: Sealer,
         seal: Poll,
         seconds: float,
@@ -105,6 +106,7 @@ class RunningQuery:
         self.touched = time.monotonic()
         self.headers: Mapping[str, str] = {}
         self.on_end: Callable[[RunningQuery], None] = lambda _: None
+        self._drop = drop
         self._restricted = plan.restricted
         self._sealer = sealer
         self._seal = seal
@@ -156,11 +158,16 @@ class RunningQuery:
         await self.stop("cancelled", MeshgateError("USER_CANCELED", "Query was canceled"))
 
     async def stop(self, outcome: str, error: MeshgateError | None) -> None:
-        """End the statement; the next page tells why."""
+        """End the statement; the next page tells why. Every way to end leaves its record."""
         if self.record.outcome:
             return
         state = outcome if outcome in {"cancelled", "abandoned"} else "revoked"
-        await self._producer.stop(state, error)
+        try:
+            await self._producer.stop(state, error)
+            if not self._producer.started:
+                await self._drop(state)
+        except MeshgateError as failure:  # the records are down: the work has ended all the same
+            _LOG.error(QUERY_UNRECORDED, query_id=self.record.query_id, error=failure.name)
         self._end(outcome, error)
 
     async def finish_early(self) -> None:

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
+from gateway.errors import MeshgateError
 from gateway.identity.principal import Principal
 from gateway.metadata.visible import VisibleCatalog
 from gateway.protocol.producer import Stream
 from gateway.query.plan import Plan
+from gateway.query.recording import LoginAttempt
 from gateway.session import Session
 
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -31,6 +33,32 @@ class Service(Protocol):
         self, plan: Plan, session: Session, principal: Principal, query_id: str, seconds: float
     ) -> Stream:
         """Run an admitted statement for at most so many seconds."""
+        ...
+
+    async def refused(
+        self,
+        text: str,
+        session: Session,
+        principal: Principal,
+        query_id: str,
+        error: MeshgateError,
+        plan: Plan | None = None,
+    ) -> None:
+        """Record a refusal that ``submit`` did not make."""
+        ...
+
+    async def dropped(
+        self, plan: Plan, session: Session, principal: Principal, query_id: str, state: str
+    ) -> None:
+        """Record an admitted statement that ended before ``start``."""
+        ...
+
+    async def login_failed(self, attempt: LoginAttempt) -> None:
+        """Record a failed login."""
+        ...
+
+    def check_purpose(self, name: str, principal: Principal) -> None:
+        """Refuse a purpose that is not declared, or not this principal's to state."""
         ...
 
     async def visible(self, session: Session, principal: Principal) -> VisibleCatalog:

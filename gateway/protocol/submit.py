@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -12,7 +13,7 @@ import structlog
 from gateway.errors import MeshgateError
 from gateway.identity.authenticate import Authenticated
 from gateway.protocol.access import fingerprint
-from gateway.protocol.commands import Caller, Commands
+from gateway.protocol.commands import PURPOSE, Caller, Commands, check_bound_purpose
 from gateway.protocol.messages import Page, Stats, error_json, warnings_json
 from gateway.protocol.poll import Poll, Sealer
 from gateway.protocol.producer import Stream
@@ -20,10 +21,10 @@ from gateway.protocol.running import QueryRecord, RunningQueries, RunningQuery, 
 from gateway.protocol.service import QueryIds, Service
 from gateway.protocol.session import ClientSession, Headers, read_session
 from gateway.query.plan import Plan
+from gateway.query.recording import LoginAttempt
 from gateway.telemetry import QUERY_DEFECT, Metrics, where
 
 _LOG = structlog.get_logger()
-_PURPOSE = "meshgate.purpose"
 _ACCESS = "X-Meshgate-Access"
 _KEPT_TEXT = 10_000  # characters: records outlive their statements, by the thousand
 
@@ -87,13 +88,11 @@ class Submitter:
             return self._refused(asked, error)
         except Exception as error:  # noqa: BLE001 - the edge: every defect becomes a refusal
             _LOG.error(QUERY_DEFECT, query_id=record.query_id, **where(error))
-            return self._refused(
-                asked,
-                MeshgateError(
-                    "GENERIC_INTERNAL_ERROR",
-                    f"the gateway failed; tell its operator the query id {record.query_id}",
-                ),
-            )
+            return self._refused(asked, _defect(record.query_id))
+
+    async def login_failed(self, attempt: LoginAttempt) -> None:
+        """Record a failed login."""
+        await self._service.login_failed(attempt)
 
     def seen(self, query_id: str, login: Authenticated) -> QueryRecord | None:
         """The record of a statement of this caller's, else None."""
@@ -107,10 +106,8 @@ class Submitter:
 
     async def _admitted(self, asked: _Asked) -> tuple[Page, Mapping[str, str]]:
         record, caller = asked.record, asked.caller
-        if caller.client.problem is not None:
-            raise caller.client.problem
-        self._commands.check_transaction(caller)
-        self._queries.check_room(record.principal)
+        async with self._recorded(asked):
+            self._check(caller)
         plan = await self._service.submit(
             asked.text, record.session, caller.login.principal, record.query_id
         )
@@ -120,10 +117,32 @@ class Submitter:
         access = {_ACCESS: self._access(asked, plan)}
         if plan.command is not None:
             return await self._command(asked, plan, access)
-        query = self._running(asked, plan)
+        async with self._recorded(asked, plan):
+            query = self._running(asked, plan)
+            page = query.submitted(asked.base)
         query.headers = access
         self._queries.add(query)
-        return query.submitted(asked.base), access
+        return page, access
+
+    def _check(self, caller: Caller) -> None:
+        """Refuse what needs no look at the statement."""
+        if caller.client.problem is not None:
+            raise caller.client.problem
+        self._commands.check_transaction(caller)
+        self._queries.check_room(caller.login.principal.id)
+
+    @asynccontextmanager
+    async def _recorded(self, asked: _Asked, plan: Plan | None = None) -> AsyncIterator[None]:
+        """Leave the audit record of a refusal made here, before its error is sent."""
+        try:
+            yield
+        except Exception as error:
+            record = asked.record
+            await self._service.refused(
+                asked.text, record.session, asked.caller.login.principal, record.query_id,
+                error if isinstance(error, MeshgateError) else _defect(record.query_id), plan,
+            )  # fmt: skip
+            raise
 
     def _running(self, asked: _Asked, plan: Plan) -> RunningQuery:
         record, caller = asked.record, asked.caller
@@ -135,26 +154,31 @@ class Submitter:
                 plan, record.session, principal, record.query_id, seconds
             )
 
+        async def drop(state: str) -> None:
+            await self._service.dropped(plan, record.session, principal, record.query_id, state)
+
         seal = Poll(
             record.query_id, "queued", 1, principal.id, caller.login.actor, asked.credential,
             plan.decision.decision_id if plan.decision else "", plan.restricted,
         )  # fmt: skip
-        return RunningQuery(record, plan, start, sealer=self._sealer, seal=seal, seconds=seconds)
+        return RunningQuery(
+            record, plan, start, drop=drop, sealer=self._sealer, seal=seal, seconds=seconds
+        )
 
     async def _command(
         self, asked: _Asked, plan: Plan, access: Mapping[str, str]
     ) -> tuple[Page, Mapping[str, str]]:
-        """Answer a command at once; it has an audit record like everything else."""
+        """Answer a command at once; it has an audit record like everything else.
+
+        Its effect is the client's to keep, so it takes none where the record cannot be written.
+        """
         record, principal = asked.record, asked.caller.login.principal
+        async with self._recorded(asked, plan):
+            answer = await self._commands.answer(plan, asked.caller)
         seconds = run_seconds(record.session, self._queries.limits)
         stream = await self._service.start(
             plan, record.session, principal, record.query_id, seconds
         )
-        try:
-            answer = await self._commands.answer(plan, asked.caller)
-        except BaseException:
-            await stream.cancel("failed")
-            raise
         async for _ in stream.batches():
             pass
         self._close(record, "finished", None)
@@ -191,6 +215,13 @@ class Submitter:
         return fingerprint(principal, plan.purpose.name, self._service.revisions)
 
 
+def _defect(query_id: str) -> MeshgateError:
+    return MeshgateError(
+        "GENERIC_INTERNAL_ERROR",
+        f"the gateway failed; tell its operator the query id {query_id}",
+    )
+
+
 def _kept(text: str) -> str:
     """As much of a statement as its record shows."""
     return text if len(text) <= _KEPT_TEXT else text[:_KEPT_TEXT] + " …"
@@ -200,12 +231,9 @@ def _bound_to_purpose(client: ClientSession, login: Authenticated) -> ClientSess
     """A credential made for one purpose serves no other."""
     if login.purpose is None:
         return client
-    stated = client.session.properties.get(_PURPOSE)
-    if stated not in {None, login.purpose}:
-        problem = MeshgateError(
-            "INVALID_SESSION_PROPERTY",
-            f"{_PURPOSE}: this API token is for purpose '{login.purpose}' alone",
-        )
+    try:
+        check_bound_purpose(login, client.session.properties.get(PURPOSE, login.purpose))
+    except MeshgateError as problem:
         return replace(client, problem=problem)
-    properties = MappingProxyType({**client.session.properties, _PURPOSE: login.purpose})
+    properties = MappingProxyType({**client.session.properties, PURPOSE: login.purpose})
     return replace(client, session=replace(client.session, properties=properties))

@@ -8,6 +8,7 @@ from gateway.access.purposes import Purpose as Declared
 from gateway.access.purposes import may_state, only_purpose
 from gateway.catalog.model import Table
 from gateway.errors import MeshgateError
+from gateway.identity.principal import Principal
 from gateway.query.asked import Asked
 from gateway.query.plan import Purpose
 
@@ -30,7 +31,7 @@ def choose_purpose(
     """
     stated = asked.session.properties.get(PROPERTY) or _tagged(asked.session.client_tags)
     if stated:
-        return Purpose(_checked(stated, asked, purposes), "stated")
+        return Purpose(stated_purpose(stated, asked.principal, purposes), "stated")
     default = asked.principal.attributes.get(_DEFAULT)
     if isinstance(default, str) and may_state(purposes, default, asked.principal):
         return Purpose(default, "default")
@@ -45,10 +46,16 @@ def _tagged(tags: tuple[str, ...]) -> str | None:
     return next((tag.removeprefix(_TAG) for tag in tags if tag.startswith(_TAG)), None)
 
 
-def _checked(name: str, asked: Asked, purposes: Mapping[str, Declared]) -> str:
-    if may_state(purposes, name, asked.principal):
+def stated_purpose(name: str, principal: Principal, purposes: Mapping[str, Declared]) -> str:
+    """The purpose itself, if it is declared and this principal's to state.
+
+    Raises:
+        MeshgateError: INVALID_SESSION_PROPERTY, naming the purposes that are the caller's.
+
+    """
+    if may_state(purposes, name, principal):
         return name
-    yours = ", ".join(p for p in sorted(purposes) if may_state(purposes, p, asked.principal))
+    yours = ", ".join(p for p in sorted(purposes) if may_state(purposes, p, principal))
     raise MeshgateError(
         "INVALID_SESSION_PROPERTY",
         f"{PROPERTY}: '{name}' is not a purpose you may state; yours: {yours or 'none'}",

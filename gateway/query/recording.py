@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import time
+import uuid
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from gateway.audit import build
-from gateway.audit.model import FINISHED, STARTED, AuditRecord, Cost, Result, Why
+from gateway.audit.model import (
+    FINISHED,
+    STARTED,
+    AuditRecord,
+    Cost,
+    Result,
+    StatementText,
+    TableUse,
+    Who,
+    Why,
+)
 from gateway.audit.store import AuditStore
 from gateway.errors import MeshgateError
 from gateway.policy.model import Decision
@@ -26,6 +38,19 @@ class Trail:
     decision: Decision | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LoginAttempt:
+    """A failed login: who was claimed, by which method, from where.
+
+    ``claimed`` is a principal of the directory, or empty: an unknown name may be a password
+    typed into the wrong field.
+    """
+
+    claimed: str
+    method: str
+    peer: str
+
+
 class Recorder:
     """Writes the records of one service; without a store (dry runs) it writes nothing."""
 
@@ -43,9 +68,7 @@ class Recorder:
             phase=FINISHED,
             time=asked.now,
             who=build.who(asked.principal, asked.session.peer_address),
-            statement=build.statement(
-                statement_text(trail.outer, asked), kind, strict=trail.decision is None
-            ),
+            statement=build.statement(statement_text(trail.outer, asked), kind, strict=True),
             claimed=asked.session.claimed,
             why=_why(asked, trail.purpose or Purpose(), trail.decision),
             tables=build.refused_tables(names, trail.decision, asked.snapshot),
@@ -55,27 +78,38 @@ class Recorder:
 
     async def started(self, plan: Plan, asked: Asked) -> OpenRecord:
         """Make the ``started`` record durable; raises CONFIGURATION_UNAVAILABLE if it cannot."""
-        governed = plan.governed
-        record = AuditRecord(
-            query_id=asked.query_id,
-            phase=STARTED,
-            time=asked.now,
-            who=build.who(asked.principal, asked.session.peer_address),
-            statement=build.statement(asked.text, plan.statement.kind, governed),
-            kind="metadata" if plan.sources or governed is None else "query",
-            claimed=asked.session.claimed,
-            why=_why(asked, plan.purpose, plan.decision),
-            tables=build.tables(governed, plan.snapshot) if governed and not plan.sources else (),
-            cost=Cost(
-                parse_us=plan.timings.parse_us,
-                decide_us=plan.timings.decide_us,
-                rewrite_us=plan.timings.rewrite_us,
-            ),
-            lineage=build.lineage(governed) if governed and not plan.sources else (),
-        )
+        record = _admitted(plan, asked)
         if self._store is not None:
             await self._store.started(record)
         return OpenRecord(self._store, record)
+
+    async def dropped(self, plan: Plan, asked: Asked, state: str) -> None:
+        """Record an admitted statement that ended before it was started."""
+        if self._store is not None:
+            record = replace(_admitted(plan, asked), phase=FINISHED, result=Result(state))
+            await self._store.finished(record)
+
+    async def login_failed(self, attempt: LoginAttempt, now: datetime) -> None:
+        """Record a failed login under an id of its own."""
+        if self._store is None:
+            return
+        record = AuditRecord(
+            query_id=f"login_{uuid.uuid4().hex}",
+            phase=FINISHED,
+            time=now,
+            who=Who(attempt.claimed, method=attempt.method, peer_address=attempt.peer),
+            statement=StatementText("", "", ""),
+            kind="login_failure",
+            result=Result("refused", "PERMISSION_DENIED"),
+        )
+        await self._store.finished(record)
+
+
+def as_refusal(error: Exception) -> MeshgateError:
+    """The error as its record names it: a defect has no name of its own."""
+    if isinstance(error, MeshgateError):
+        return error
+    return MeshgateError("GENERIC_INTERNAL_ERROR", "the gateway failed")
 
 
 class OpenRecord:
@@ -102,9 +136,9 @@ class OpenRecord:
         """The statement ended with an error."""
         await self._close(Result("failed", error.name, rows=self.rows, bytes=self.bytes))
 
-    async def closed(self, state: str) -> None:
-        """Nobody waits any more: ``cancelled``, ``abandoned`` or ``revoked``."""
-        await self._close(Result(state, rows=self.rows, bytes=self.bytes))
+    async def closed(self, state: str, error_name: str = "") -> None:
+        """Stopped from outside: cancelled, abandoned, revoked, or failed by a named error."""
+        await self._close(Result(state, error_name, rows=self.rows, bytes=self.bytes))
 
     async def _close(self, result: Result) -> None:
         if self._closed or self._store is None:
@@ -119,6 +153,41 @@ class OpenRecord:
                 cost=replace(self._record.cost, wall_us=wall),
             )
         )
+
+
+def _admitted(plan: Plan, asked: Asked) -> AuditRecord:
+    """The record of an admitted statement as it starts; unbound text keeps no quoted name."""
+    governed = plan.governed
+    return AuditRecord(
+        query_id=asked.query_id,
+        phase=STARTED,
+        time=asked.now,
+        who=build.who(asked.principal, asked.session.peer_address),
+        statement=build.statement(
+            asked.text, plan.statement.kind, governed, strict=governed is None
+        ),
+        kind="metadata" if plan.sources or governed is None else "query",
+        claimed=asked.session.claimed,
+        why=_why(asked, plan.purpose, plan.decision),
+        tables=_tables(plan),
+        cost=Cost(
+            parse_us=plan.timings.parse_us,
+            decide_us=plan.timings.decide_us,
+            rewrite_us=plan.timings.rewrite_us,
+        ),
+        lineage=build.lineage(governed) if governed and not plan.sources else (),
+    )
+
+
+def _tables(plan: Plan) -> tuple[TableUse, ...]:
+    if plan.sources:
+        return ()
+    if plan.governed is not None:
+        return build.tables(plan.governed, plan.snapshot)
+    if plan.decision is None:
+        return ()
+    names = [ref.name for ref in plan.statement.tables]
+    return build.refused_tables(names, plan.decision, plan.snapshot)
 
 
 def _why(asked: Asked, purpose: Purpose, decision: Decision | None) -> Why:

@@ -56,7 +56,9 @@ class Running:
             raise
         await self._record.finished()
 
-    async def cancel(self, state: str = "cancelled") -> None:
-        """Stop the work; ``state`` is cancelled, abandoned or revoked."""
-        await self._stream.cancel()
-        await self._record.closed(state)
+    async def cancel(self, state: str = "cancelled", error_name: str = "") -> None:
+        """Stop the work; ``state`` is cancelled, abandoned, revoked, or failed by a named error."""
+        try:
+            await self._stream.cancel()
+        finally:
+            await self._record.closed(state, error_name)

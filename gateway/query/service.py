@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
@@ -20,7 +20,8 @@ from gateway.query.caches import PlanCaches
 from gateway.query.metadata import OwnQueries
 from gateway.query.pipeline import Pipeline
 from gateway.query.plan import Plan
-from gateway.query.recording import Recorder, Trail
+from gateway.query.purpose import stated_purpose
+from gateway.query.recording import LoginAttempt, Recorder, Trail, as_refusal
 from gateway.query.running import Running, answered
 from gateway.session import Session
 from gateway.sql.model import Engine as EngineName
@@ -81,9 +82,40 @@ class QueryService:
         trail = Trail()
         try:
             return await self._pipeline.plan(asked, trail)
-        except MeshgateError as error:
-            await self._recorder.refused(asked, trail, error)
+        except Exception as error:
+            await self._recorder.refused(asked, trail, as_refusal(error))
             raise
+
+    async def refused(
+        self,
+        text: str,
+        session: Session,
+        principal: Principal,
+        query_id: str,
+        error: MeshgateError,
+        plan: Plan | None = None,
+    ) -> None:
+        """Record a refusal by the endpoint itself, durably, before its error is sent.
+
+        ``plan`` is what had been decided by then, if anything had.
+        """
+        asked = self._asked(text, session, principal, query_id)
+        trail = Trail()
+        if plan is not None:
+            asked = replace(asked, text=plan.text or text)
+            trail = Trail(None, plan.statement, plan.purpose, plan.decision)
+        await self._recorder.refused(asked, trail, error)
+
+    async def dropped(
+        self, plan: Plan, session: Session, principal: Principal, query_id: str, state: str
+    ) -> None:
+        """Record an admitted statement that never ran: cancelled, abandoned or revoked."""
+        asked = self._asked(plan.text, session, principal, query_id)
+        await self._recorder.dropped(plan, asked, state)
+
+    async def login_failed(self, attempt: LoginAttempt) -> None:
+        """Record a failed login; nothing of the credential is part of it."""
+        await self._recorder.login_failed(attempt, self._sources.now())
 
     async def start(
         self, plan: Plan, session: Session, principal: Principal, query_id: str, seconds: float
@@ -103,8 +135,8 @@ class QueryService:
         options = RunOptions(query_id, seconds, time_zone=session.time_zone)
         try:
             stream = await self._attached().run(plan.governed, plan.snapshot, options, plan.sources)
-        except MeshgateError as error:
-            await record.failed(error)
+        except Exception as error:
+            await record.failed(as_refusal(error))
             raise
         return Running(stream, record)
 
@@ -112,6 +144,10 @@ class QueryService:
         if self._engine is None:
             raise MeshgateError("NO_NODES_AVAILABLE", "no engine is attached to this gateway")
         return self._engine
+
+    def check_purpose(self, name: str, principal: Principal) -> None:
+        """Raise INVALID_SESSION_PROPERTY for a purpose this principal may not state."""
+        stated_purpose(name, principal, self._policy.purposes)
 
     async def visible(self, session: Session, principal: Principal) -> VisibleCatalog:
         """All that this principal may see (USE, listings)."""

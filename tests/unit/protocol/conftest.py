@@ -71,8 +71,8 @@ class FakeStream:
             raise self._fails
         self.ended.append("finished")
 
-    async def cancel(self, state="cancelled"):
-        self.ended.append(state)
+    async def cancel(self, state="cancelled", error_name=""):
+        self.ended.append(f"{state} {error_name}".strip())
 
 
 @dataclass
@@ -83,6 +83,8 @@ class FakeService:
     stream_options: dict = field(default_factory=dict)
     streams: list = field(default_factory=list)
     sessions: list = field(default_factory=list)
+    records: list = field(default_factory=list)
+    logins: list = field(default_factory=list)
     revisions: dict = field(default_factory=lambda: {"policy": "r1"})
 
     async def submit(self, text, session, principal, _query_id):
@@ -101,6 +103,19 @@ class FakeService:
             stream = FakeStream(plan.answer.columns, plan.answer.rows, **self.stream_options)
         self.streams.append(stream)
         return stream
+
+    async def refused(self, _text, _session, principal, query_id, error, plan=None):
+        self.records.append(("refused", query_id, principal.id, error.name, plan is not None))
+
+    async def dropped(self, _plan, _session, principal, query_id, state):
+        self.records.append((state, query_id, principal.id, "", True))
+
+    async def login_failed(self, attempt):
+        self.logins.append(attempt)
+
+    def check_purpose(self, name, principal):
+        if name not in {"care", "fraud"}:
+            raise MeshgateError("INVALID_SESSION_PROPERTY", f"not a purpose of {principal.id}")
 
     async def visible(self, _session, _principal):
         return Visible()

@@ -34,9 +34,23 @@ async def test_use_of_what_is_not_visible(ask):
     assert "x-trino-set-catalog" not in reply.headers
 
 
-async def test_a_failed_command_is_recorded_as_failed(ask, world):
-    await ask(Kind.USE, catalog="dark", schema="x")
-    assert world.service.streams[-1].ended == ["failed"]
+async def test_a_refused_command_is_recorded_and_never_starts(ask, world):
+    reply = await ask(Kind.USE, catalog="dark", schema="x")
+    expected = ("refused", reply.page["id"], "alice", "CATALOG_NOT_FOUND", True)
+    assert world.service.records == [expected]
+    assert world.service.streams == []
+
+
+async def test_a_purpose_is_checked_where_it_is_set(ask):
+    reply = await ask(Kind.SET_SESSION, name="meshgate.purpose", value="care")
+    assert reply.headers["x-trino-set-session"] == "meshgate.purpose=care"
+    reply = await ask(Kind.SET_SESSION, name="meshgate.purpose", value="gossip")
+    assert error(reply) == "INVALID_SESSION_PROPERTY"
+    assert "x-trino-set-session" not in reply.headers
+    assert (
+        "x-trino-set-session"
+        in (await ask(Kind.SET_SESSION, name="meshgate.purpose", value="")).headers
+    )
 
 
 async def test_set_and_reset_session(ask):

@@ -176,7 +176,7 @@ async def test_a_defect_while_running_is_an_internal_error(world):
     last = (await world.client().pages("SELECT 1"))[-1]
     assert last["error"]["errorName"] == "GENERIC_INTERNAL_ERROR"
     assert "secret" not in str(last)
-    assert world.service.streams[0].ended == ["failed"]
+    assert world.service.streams[0].ended == ["failed GENERIC_INTERNAL_ERROR"]
 
 
 async def test_cancel_stops_the_stream_and_the_next_page_says_so(world, make_rows):
@@ -277,7 +277,7 @@ async def test_deadline(world, make_rows):
             break
         page = (await client.get(page["nextUri"])).page
     assert page["error"]["errorName"] == "EXCEEDED_TIME_LIMIT"
-    assert world.service.streams[0].ended == ["failed"]
+    assert world.service.streams[0].ended == ["failed EXCEEDED_TIME_LIMIT"]
 
 
 async def test_abandoned_statements_are_ended_and_forgotten(make_world, make_rows):
