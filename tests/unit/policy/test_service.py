@@ -169,7 +169,7 @@ async def test_a_runaway_rule_misses_the_deadline_and_stays_closed(folder: Path)
     closed = (await service.decide(request(table()))).tables[NAME]
     assert time.monotonic() - started < 0.2
     assert [r.rule for r in closed.reasons] == ["platform/policy_timeout"]
-    for _ in range(100):
+    for _ in range(600):  # the rule ends by itself, later on a busy machine
         await asyncio.sleep(0.1)
         if (await service.decide(request(table()))).effect == "allow":
             break
