@@ -87,6 +87,8 @@ class PlanCaches:
             statement.defaults,
             asked.engine,
             asked.snapshot.version,
+            # an append moves a table without changing the catalog's version
+            tuple((name, table.metadata_location) for name, table in tables.items()),
             decision.fingerprint,
             tuple(sorted((name, str(value)) for name, value in values.items())),
             asked.salt if salted else None,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import MeshgateError
+from gateway.names import TableName
 from gateway.policy.service import PolicyService
 from gateway.query.asked import GrantBook
 from gateway.query.plan import Plan
@@ -40,7 +41,8 @@ class Mesh:
         self.world = world
         self.policy = Counted(policy)
         book = GrantBook("test", world.grants)
-        sources = Sources(lambda: world.snapshot, lambda: book, lambda: world.now)
+        self.snapshot = world.snapshot
+        sources = Sources(lambda: self.snapshot, lambda: book, lambda: world.now)
         self.service = QueryService(self.policy, sources)  # type: ignore[arg-type]
 
     async def plan(self, sql: str, who: str = "doctor", session: Session = SESSION) -> Plan:
@@ -159,3 +161,18 @@ async def test_a_heavy_statement_is_governed_apart_with_the_same_text(mesh: Mesh
     assert plan.governed is not None
     assert plan.governed.sql.count(",") >= 1499
     mesh.service.close()
+
+
+async def test_an_append_is_seen_by_the_next_query(mesh: Mesh) -> None:
+    """A table that moved on is read where it stands now, though its catalog version stays."""
+    sql = "SELECT claim_id FROM health.claims.lines"
+    first = await mesh.plan(sql)
+    name = TableName("health", "claims", "lines")
+    moved = replace(mesh.world.snapshot.tables[name], metadata_location="file:///moved.json")
+    tables = {**mesh.world.snapshot.tables, name: moved}
+    mesh.snapshot = replace(mesh.world.snapshot, tables=tables)
+    second = await mesh.plan(sql)
+    assert first.governed is not None
+    assert second.governed is not None
+    assert first.governed.scans[0].table.metadata_location is None
+    assert second.governed.scans[0].table.metadata_location == "file:///moved.json"
