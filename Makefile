@@ -32,7 +32,7 @@ $(UV):
 install: .venv/.done ## install everything into .venv
 
 data: .venv/.done ## make the demo's Iceberg tables
-	@$(BIN)/python -m gateway.demo.load "$(DATA)"
+	@$(BIN)/python -m gateway.demo.load --data-dir "$(DATA)"
 
 demo: data ## data, one query as three principals, the server left listening
 	@$(BIN)/python -m gateway.demo.tour --data "$(DATA)" --port "$(PORT)" $(TOUR)
