@@ -51,7 +51,8 @@ class GovernedScan:
         self.name = job.name
         self._cancel = cancel
         self.failure: Exception | None = None
-        self._open, self._schema, hints = _source(job, tables, cancel)
+        self.files = 0
+        self._open, self._schema, hints = self._source(job, tables)
         wanted = (*hints, job.row_filter) if job.row_filter else hints
         self._filter = RowFilter(CompoundCondition("and", wanted), self._schema) if wanted else None
 
@@ -61,6 +62,18 @@ class GovernedScan:
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         reader = pa.RecordBatchReader.from_batches(self._schema, self._visible())
         return reader.__arrow_c_stream__(requested_schema)
+
+    def _source(
+        self, job: ScanJob, tables: Tables
+    ) -> tuple[Callable[[], Iterator[pa.RecordBatch]], pa.Schema, tuple[Condition, ...]]:
+        """Plan the read; ``files`` is how many data files it needs."""
+        if job.rows is not None:
+            held = pa.ipc.open_stream(job.rows).read_all()
+            return lambda: iter(held.to_batches()), held.schema, ()
+        plan = tables.plan(job, lambda schema: _pruning(job, schema))
+        self.files = len(plan.tasks)
+        hints = _fitting(job.hints, plan.schema)
+        return lambda: _prefetched(plan, self._cancel), plan.schema, hints
 
     def _visible(self) -> Iterator[pa.RecordBatch]:
         try:
@@ -76,16 +89,6 @@ class GovernedScan:
 
     def _passing(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         return self._filter.apply(batch) if self._filter else batch
-
-
-def _source(
-    job: ScanJob, tables: Tables, cancel: threading.Event
-) -> tuple[Callable[[], Iterator[pa.RecordBatch]], pa.Schema, tuple[Condition, ...]]:
-    if job.rows is not None:
-        held = pa.ipc.open_stream(job.rows).read_all()
-        return lambda: iter(held.to_batches()), held.schema, ()
-    plan = tables.plan(job, lambda schema: _pruning(job, schema))
-    return lambda: _prefetched(plan, cancel), plan.schema, _fitting(job.hints, plan.schema)
 
 
 def _fitting(hints: tuple[Condition, ...], schema: pa.Schema) -> tuple[Condition, ...]:

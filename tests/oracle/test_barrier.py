@@ -12,40 +12,21 @@ from __future__ import annotations
 
 import itertools
 import os
-import threading
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pytest
 
 from gateway.catalog.model import Table
-from gateway.engines.database import check_statement, lock, open_database
-from gateway.engines.duckdb import scan_job
-from gateway.engines.iceberg import Tables
-from gateway.engines.job import ScanJob, WorkerConfig
-from gateway.engines.naming import name_of
-from gateway.engines.scan import GovernedScan
 from gateway.errors import MeshgateError
-from gateway.policy.model import (
-    ColumnDecision,
-    CompoundCondition,
-    Condition,
-    Decision,
-    FieldCondition,
-    TableDecision,
-)
-from gateway.sql.duckdb import Translated, translate
+from gateway.policy.model import CompoundCondition, Condition, FieldCondition
 from gateway.sql.inject import secured
-from gateway.sql.model import Defaults, Scan
-from gateway.sql.parse import parse
-from gateway.sql.resolve import resolve
+from gateway.sql.model import GovernedQuery
+from tests.oracle.locked import Locked, Outcome, governed
 from tests.unit.engines.lake import Lake
 
 ROWS, HIDDEN_EVERY = 3000, 3
@@ -183,28 +164,13 @@ def sample(*, with_hidden: bool) -> pa.Table:
     return pa.table(rows)
 
 
-Governed = tuple[tuple[Scan, ...], Translated]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a statement ended: its sorted rows, or the name of its error."""
-
-    error: str | None
-    rows: tuple[Any, ...] = ()
-    text: str = ""
-
-
 class World:
     """The same two tables with and without hidden rows, one locked database."""
 
     def __init__(self, folder: Path) -> None:
         self.present = self._lake(folder / "present", with_hidden=True)
         self.absent = self._lake(folder / "absent", with_hidden=False)
-        config = WorkerConfig(1 << 30, 2, str(folder), 0)
-        self.connection = open_database(config)
-        lock(self.connection, "UTC")
-        self.tables = Tables()
+        self.locked = Locked(folder)
 
     def _lake(self, folder: Path, *, with_hidden: bool) -> dict[str, Table]:
         folder.mkdir()
@@ -214,57 +180,27 @@ class World:
         lake.catalog.close()
         return made
 
-    def govern(self, sql: str, row_filter: Condition) -> Governed:
-        tables = {table.name: table for table in self.present.values()}
-        decided = {
-            table.name: TableDecision(
-                table.name,
-                "allow",
-                tuple(ColumnDecision(c.name, "allow") for c in table.columns),
-                row_filter=row_filter if name == "s" else None,
-            )
-            for name, table in self.present.items()
-        }
-        expires = datetime.max.replace(tzinfo=UTC)
-        decision = Decision("d", "f", "rego", {}, expires, "allow", MappingProxyType(decided))
-        resolved = resolve(parse(sql, Defaults("lake", "s")), decision, tables)
-        return resolved.scans, translate(resolved, lambda scan: secured(scan, "duckdb", {}, "00"))
+    def govern(self, sql: str, row_filter: Condition) -> GovernedQuery:
+        return governed(sql, self.present, {"s": row_filter})
 
     def run(
-        self, governed: Governed, tables: dict[str, Table], *, scan_filter: bool = True
+        self, query: GovernedQuery, tables: dict[str, Table], *, scan_filter: bool = True
     ) -> Outcome:
-        scans: list[GovernedScan] = []
-        read, text = governed
-        try:
-            check_statement(self.connection, text.sql)
-            for scan in read:
-                job = scan_job(replace(scan, table=tables[scan.table.name.table]), {})
-                job = job if scan_filter else replace(job, row_filter=None)
-                scans.append(self._registered(job))
-            reader = self.connection.sql(text.sql).to_arrow_reader(10_000)
-            rows = [tuple(row.values()) for batch in reader for row in batch.to_pylist()]
-        except (duckdb.Error, MeshgateError) as error:
-            return Outcome(name_of(error), text=str(error))
-        finally:
-            for made in scans:
-                self.connection.unregister(made.name)
-        return Outcome(None, tuple(sorted(rows, key=repr)))
-
-    def _registered(self, job: ScanJob) -> GovernedScan:
-        made = GovernedScan(job, self.tables, threading.Event())
-        self.connection.register(made.name, made)
-        return made
+        return self.locked.run(query, tables, scan_filter=scan_filter)
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     made = World(tmp_path_factory.mktemp("barrier"))
     yield made
-    made.connection.close()
+    made.locked.connection.close()
 
 
 EVERYTHING = "PROOF_SECONDS" in os.environ
 """The closing run takes every filter with every pair; else each pair meets one, in turn."""
+
+MAX_REFUSED = 0.02
+"""Share of the statements the embedded engine may refuse: what is refused proves nothing."""
 
 
 def statements(kind: str) -> Iterator[tuple[str, str, str]]:
@@ -275,7 +211,7 @@ def statements(kind: str) -> Iterator[tuple[str, str, str]]:
             yield position, expression, template.format(e=text)
 
 
-def attempt(world: World, sql: str, row_filter: Condition) -> Governed | None:
+def attempt(world: World, sql: str, row_filter: Condition) -> GovernedQuery | None:
     """Govern a statement; None where the embedded engine refuses it."""
     try:
         return world.govern(sql, row_filter)
@@ -295,30 +231,31 @@ def test_the_suite_is_as_wide_as_it_says() -> None:
 def test_hidden_rows_cannot_be_felt(world: World, kind: str) -> None:
     felt, refused, ran = [], Counter[str](), 0
     for position, expression, sql in statements(kind):
-        governed = attempt(world, sql, FILTERS[kind])
-        if governed is None:
+        query = attempt(world, sql, FILTERS[kind])
+        if query is None:
             refused[expression] += 1
             continue
         ran += 1
-        present, absent = world.run(governed, world.present), world.run(governed, world.absent)
+        present, absent = world.run(query, world.present), world.run(query, world.absent)
         if present.error != absent.error or "secret" in present.text:
             felt.append((position, expression, present.error, absent.error))
         elif present.rows != absent.rows:
             felt.append((position, expression, "rows", "differ"))
     assert felt == []
-    assert ran >= 0.8 * (ran + refused.total()) > 100, f"refused: {refused}"
+    assert ran > 100
+    assert refused.total() <= MAX_REFUSED * (ran + refused.total()), refused
 
 
 def test_without_the_scans_filter_hidden_rows_are_felt(world: World) -> None:
     leaks = Counter[str]()
     for position in ("on_alone", "on_alone_right", "on_alone_self", "on_alone_three"):
         for expression, text in EXPRESSIONS.items():
-            governed = attempt(world, POSITIONS[position].format(e=text), FILTERS["or"])
-            if governed is None:
+            query = attempt(world, POSITIONS[position].format(e=text), FILTERS["or"])
+            if query is None:
                 continue
-            assert "WHERE" in governed[1].sql, "the text still filters"
-            found = world.run(governed, world.present, scan_filter=False)
-            leaks[expression] += found.error != world.run(governed, world.absent).error
+            assert "WHERE" in query.sql, "the text still filters"
+            found = world.run(query, world.present, scan_filter=False)
+            leaks[expression] += found.error != world.run(query, world.absent).error
     assert leaks.total() >= 20, leaks
     assert len(+leaks) >= 8, leaks
 
@@ -329,13 +266,13 @@ def test_text_that_is_never_written_feels_no_hidden_row_either(
     world: World, kind: str, *, scan_filter: bool
 ) -> None:
     felt = 0
-    governed = world.govern("SELECT s.*, o.* FROM s CROSS JOIN o", FILTERS[kind])
-    used = {scan.alias: scan for scan in governed[0]}
+    query = world.govern("SELECT s.*, o.* FROM s CROSS JOIN o", FILTERS[kind])
+    used = {scan.alias: scan for scan in query.scans}
     o = secured(used["o"], "duckdb", {}, "00")
     s = secured(used["s"], "duckdb", {}, "00")
     for text, expression in itertools.product(BEYOND.values(), BARE.values()):
         sql = text.format(s=s, o=o, e=expression)
-        written = (governed[0], replace(governed[1], sql=sql))
+        written = replace(query, sql=sql)
         assert world.run(written, world.absent).error is None, sql
         felt += world.run(written, world.present, scan_filter=scan_filter).error is not None
     assert felt == 0 if scan_filter else felt >= 6

@@ -41,7 +41,7 @@ COLUMNS = {
     "pair": "row(x bigint)",
     "list": "array(bigint)",
 }
-MASK = Mask("null")
+MASK = Mask("replace-with-null")
 NOW = datetime(2024, 5, 17, 13, 45, tzinfo=UTC)
 
 
