@@ -31,6 +31,7 @@ OwnQueries = Callable[[str], tuple[OwnQuery, ...]]
 
 _CHUNK = 200
 _CACHED = 256
+_ATTEMPTS = 3
 
 
 class MetadataAnswers:
@@ -44,12 +45,18 @@ class MetadataAnswers:
 
     async def visible(self, asked: Asked) -> VisibleCatalog:
         """All this principal may see now, each table under the purpose a query of it would have."""
-        key = self._key(asked)
-        found = self._visible.get(key)
-        if found is not None and found[1] > asked.now:
-            return found[0]
-        tables, expires_at = await self._decide_all(asked)
-        visible = VisibleCatalog.build(tables, asked.snapshot)
+        await self._policy.reload()
+        for _ in range(_ATTEMPTS):
+            key = self._key(asked)
+            found = self._visible.get(key)
+            if found is not None and found[1] > asked.now:
+                return found[0]
+            tables, expires_at = await self._decide_all(asked)
+            visible = VisibleCatalog.build(tables, asked.snapshot)
+            if key == self._key(asked):  # else a policy changed meanwhile: ask it again
+                break
+        else:
+            return visible
         if not visible.unavailable_domains:
             self._visible[key] = (visible, expires_at)
         return visible

@@ -103,7 +103,7 @@ def test_every_golden_statement_becomes_the_same_text():
             assert (answer["outcome"], answer["sql"], told) == by_post, case.name
             outcomes.add(answer["outcome"])
             compared += 1
-    assert outcomes == {"governed", "answered", "refused"}
+    assert {"governed", "refused"} <= outcomes
     assert compared >= 150
 
 
@@ -158,5 +158,7 @@ def test_a_bad_line_gives_one_refused_line_and_the_next_is_read(person):
 
 def test_input_without_a_last_line_end_and_without_any_line(person):
     assert govern("shop", person, b"") == []
+    (shown,) = govern("shop", person, b'{"sql": "SHOW CATALOGS"}')
+    assert (shown["id"], shown["outcome"], shown["sql"]) == (None, "answered", None)
     assert len(govern("shop", person, GOOD + b"\n")) == 1
     assert len(govern("shop", person, GOOD + b"\n\n")) == 2
