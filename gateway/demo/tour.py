@@ -43,6 +43,8 @@ SELECT c.region, count(DISTINCT c.member_id) AS members, count(*) AS claims
 FROM lake.claims.claims AS c JOIN lake.members.members AS m ON c.member_id = m.member_id
 GROUP BY c.region"""
 REFUSED = "SELECT claim_id, diagnosis FROM lake.claims.claims LIMIT 5"
+HIDDEN = "SELECT * FROM lake.providers.contracts"
+ABSENT = "SELECT * FROM lake.providers.contacts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,9 @@ def tour(console: Console, port: int) -> None:
     console.print(f"[cyan]{REFUSED}[/cyan]\n", highlight=False)
     console.print("[bold]ana[/bold]")
     show(console, ask(port, "ana", REFUSED))
-    console.print("[bold]sam[/bold], who was granted nothing: hidden reads like absent")
-    show(console, ask(port, "sam", REFUSED))
+    console.print("[bold]ana[/bold], about a table hidden from her, then one that is not there")
+    show(console, ask(port, "ana", HIDDEN))
+    show(console, ask(port, "ana", ABSENT))
 
 
 def connect(console: Console, port: int) -> None:

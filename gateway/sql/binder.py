@@ -163,7 +163,11 @@ class Binder:
             passed.append(scope)
             scope = scope.parent
         name = ".".join(names).lower()
-        raise located(node, "COLUMN_NOT_FOUND", f"Column '{name}' cannot be resolved")
+        searched = [*passed, scope] if scope is not None else passed
+        denied = next(filter(None, (one.denied(names) for one in searched)), None)
+        audit = {"table": denied[0], "column": denied[1]} if denied else None
+        message = f"Column '{name}' cannot be resolved"
+        raise located(node, "COLUMN_NOT_FOUND", message, audit)
 
     @staticmethod
     def _refuse_capture(node: exp.Column, found: Found) -> None:
@@ -248,10 +252,13 @@ def _windowed(node: exp.Expression) -> bool:
     return isinstance(place, exp.Window)
 
 
-def located(node: exp.Expression, name: str, message: str) -> MeshgateError:
+def located(
+    node: exp.Expression, name: str, message: str, audit: Mapping[str, str] | None = None
+) -> MeshgateError:
     """Build an error at a node's place in the user's text."""
     at = node.meta.get("at")
     if at is None:
-        return MeshgateError(name, message)
+        return MeshgateError(name, message, audit=audit)
     line, column = at
-    return MeshgateError(name, f"line {line}:{column}: {message}", line=line, column=column)
+    text = f"line {line}:{column}: {message}"
+    return MeshgateError(name, text, line=line, column=column, audit=audit)

@@ -12,7 +12,7 @@ from gateway.names import TableName, fold
 from gateway.policy.model import Decision
 from gateway.sql.binder import Binder, Env, Out, State, located
 from gateway.sql.model import Scan, TableRef
-from gateway.sql.scopes import Field, Relation, Scope
+from gateway.sql.scopes import Field, Relation, Scope, compare_key
 from gateway.sql.trees import unique_keys
 
 
@@ -148,8 +148,14 @@ class FromBinder(Binder):
         qualifier = (fold(alias.this),) if written else tuple(fold(part) for part in ref.parts)
         visible = {column.name for column in decision.readable}
         columns = [column for column in table.columns if column.name in visible]
-        hides = len(columns) < len(table.columns)
-        relation = Relation(alias, qualifier, ("scan", index), node, hides=hides)
+        denied = {
+            compare_key(column.name): (str(table.name), column.name)
+            for column in table.columns
+            if column.name not in visible
+        }
+        relation = Relation(
+            alias, qualifier, ("scan", index), node, hides=bool(denied), denied=denied
+        )
         node.meta["scan"] = index
         self.state.scans[index] = Scan(index, ref, table, decision, alias.this, ())
         self.state.used[index] = set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -20,7 +20,8 @@ class Relation:
     """One relation of a FROM clause.
 
     ``qualifier`` are the folded parts a reference may end with (``("sch", "t")``; empty
-    for a derived table without alias); ``hides`` says that the decision hides columns.
+    for a derived table without alias); ``hides`` says that the decision hides columns,
+    ``denied`` which (compare key to table and column): for the audit record alone.
     """
 
     alias: exp.Identifier
@@ -28,6 +29,7 @@ class Relation:
     source: Source
     node: exp.Expression
     hides: bool = False
+    denied: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     folded: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -102,6 +104,15 @@ class Scope:
         """Whether a leading part of a dotted name is a relation of this level."""
         prefixes = [tuple(map(fold, names[:size])) for size in range(1, len(names))]
         return any(relation.answers_to(p) for relation in self.relations for p in prefixes)
+
+    def denied(self, names: Sequence[str]) -> tuple[str, str] | None:
+        """The hidden column a name that means nothing here would have meant."""
+        prefix = tuple(map(fold, names[:-1]))
+        key = compare_key(names[-1])
+        for relation in self.relations:
+            if key in relation.denied and (not prefix or relation.answers_to(prefix)):
+                return relation.denied[key]
+        return None
 
     @property
     def hides(self) -> bool:
