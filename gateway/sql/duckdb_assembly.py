@@ -8,8 +8,8 @@ from gateway.datatypes import DataType
 from gateway.sql.duckdb_calls import CALLS
 from gateway.sql.duckdb_forms import FORMS
 from gateway.sql.duckdb_operators import OPERATORS
-from gateway.sql.duckdb_queries import Query, write_query
-from gateway.sql.duckdb_writer import Rule, Writer
+from gateway.sql.duckdb_queries import write_query
+from gateway.sql.duckdb_writer import Query, Rule, Writer
 from gateway.sql.model import ResolvedQuery, Scan
 
 RULES: Mapping[type, Rule] = {**OPERATORS, **FORMS, **CALLS}

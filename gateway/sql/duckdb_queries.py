@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from sqlglot import exp
 
 from gateway.datatypes import DataType
@@ -151,7 +153,7 @@ def _keys(writer: Writer, node: exp.Select, item: exp.Expression) -> list[str]:
     """Write a grouping element: ``(a, b)`` groups by both, only ROW(a, b) is one key."""
     if isinstance(item, exp.Tuple) and not item.meta.get("row"):
         return [_key(writer, node, member) for member in item.expressions]
-    return [_key(writer, node, item.unnest())]
+    return [_key(writer, node, cast("exp.Expression", item.unnest()))]
 
 
 def _key(writer: Writer, node: exp.Select, item: exp.Expression) -> str:
