@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import orjson
@@ -61,6 +61,18 @@ def _table(
     scan: Scan, governed: GovernedQuery | None, snapshot: CatalogSnapshot
 ) -> Iterator[AccessRow]:
     table = scan.decision
+    used = [
+        about
+        for column in scan.table.columns
+        if (about := table.column(column.name)) and _is_used(scan, column.name, governed)
+    ]
+    yield from table_rows(table, used, snapshot)
+
+
+def table_rows(
+    table: TableDecision, columns: Iterable[ColumnDecision], snapshot: CatalogSnapshot
+) -> Iterator[AccessRow]:
+    """What was decided about one table that may be read, and about these of its columns."""
     name = str(table.table)
     who = steward(table.table, snapshot)
     step = _next_step(table, snapshot)
@@ -68,10 +80,8 @@ def _table(
     if table.grant:
         yield AccessRow("grant", table.grant, "used", f"opens {name}", "", "", who, "")
     yield from _filters(table, who, step)
-    for column in scan.table.columns:
-        about = table.column(column.name)
-        if about is not None and _is_used(scan, column.name, governed):
-            yield _column(table, about, who, step)
+    for column in columns:
+        yield column_row(table, column, who, step)
     for obligation in table.obligations:
         yield _obligation(name, obligation, who, step)
 
@@ -95,7 +105,8 @@ def _filters(table: TableDecision, who: str, step: str) -> Iterator[AccessRow]:
     )
 
 
-def _column(table: TableDecision, column: ColumnDecision, who: str, step: str) -> AccessRow:
+def column_row(table: TableDecision, column: ColumnDecision, who: str, step: str) -> AccessRow:
+    """What was decided about one column; the reason where it is limited."""
     found = on(table, f"column:{column.name}")
     told = bool(found) and all(reason.disclose for reason in found)
     params = column.mask.params if column.mask and told else ()

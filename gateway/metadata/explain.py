@@ -54,6 +54,12 @@ def answer(
     return _one(_summary(decision, governed, snapshot, purpose))
 
 
+def refusal(statement: Statement, rows: list[AccessRow]) -> Answer:
+    """Print what a refused query was refused for, as EXPLAIN ACCESS was asked to."""
+    form = (statement.words.get("format") or "text").lower()
+    return _rows(rows, as_json=form == "json")
+
+
 def _one(text: str) -> Answer:
     return table_answer([_PLAN], [[text]])
 
@@ -69,7 +75,10 @@ def _access(
     *,
     as_json: bool,
 ) -> Answer:
-    rows = access_rows(decision, governed, snapshot)
+    return _rows(access_rows(decision, governed, snapshot), as_json=as_json)
+
+
+def _rows(rows: list[AccessRow], *, as_json: bool) -> Answer:
     if as_json:
         return _one(_json([_as_dict(row) for row in rows]))
     return table_answer(_HEADINGS, rows)

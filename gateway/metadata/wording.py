@@ -53,7 +53,14 @@ def told(reasons: Iterable[Reason]) -> str:
 def _one(reason: Reason) -> str:
     if reason.disclose and reason.message:
         return f'"{reason.message}" ({reason.rule})'
-    return f"{_PLATFORM.get(reason.rule, UNDISCLOSED)} ({reason.rule})"
+    return f"{said(reason)} ({reason.rule})"
+
+
+def said(reason: Reason) -> str:
+    """One reason in words, without its rule."""
+    if reason.disclose and reason.message:
+        return reason.message
+    return _PLATFORM.get(reason.rule, UNDISCLOSED)
 
 
 _PLATFORM = {

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from cachetools import LRUCache
 
 from gateway.catalog.model import Table
-from gateway.metadata import explain, show
+from gateway.errors import MeshgateError
+from gateway.metadata import explain, refusal, show
 from gateway.metadata.facts import OwnQuery
 from gateway.metadata.tables import SessionFacts, metadata_tables
 from gateway.metadata.visible import VisibleCatalog
@@ -21,7 +22,8 @@ from gateway.policy.service import PolicyService
 from gateway.query.asked import Asked, decision_request
 from gateway.query.plan import Plan, Purpose, Timings
 from gateway.query.purpose import PROPERTY, choose_purpose
-from gateway.sql.model import Statement
+from gateway.query.recording import Trail
+from gateway.sql.model import Kind, Statement
 
 if TYPE_CHECKING:
     from gateway.query.caches import PlanCaches
@@ -135,6 +137,30 @@ class MetadataAnswers:
             plan.statement, plan.decision, plan.governed, asked.snapshot, plan.purpose.name
         )
         return replace(plan, answer=answer, sources={})
+
+    async def explain_refusal(
+        self,
+        statement: Statement,
+        asked: Asked,
+        trail: Trail,
+        error: MeshgateError,
+        timings: Timings,
+    ) -> Plan:
+        """Answer EXPLAIN ACCESS of a refused query; every other refusal is raised as it is."""
+        if statement.kind is not Kind.EXPLAIN_ACCESS or not refusal.can_be_explained(error):
+            raise error
+        rows = [refusal.error_row(error)]
+        if trail.decision is not None:
+            visible = await self.visible(asked)
+            rows = refusal.rows(statement, trail.decision, error, visible, asked.snapshot)
+        return Plan(
+            statement,
+            asked.snapshot,
+            trail.purpose or Purpose(),
+            answer=explain.refusal(statement, rows),
+            decision=trail.decision,
+            timings=timings,
+        )
 
 
 def _allow_all(tables: dict[TableName, TableDecision], asked: Asked) -> Decision:

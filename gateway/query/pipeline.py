@@ -69,7 +69,18 @@ class Pipeline:
             )
         if statement.tree is None:
             return await self._metadata.show(statement, asked, timings)
-        return self._explained(await self._query(statement, asked, trail, timings), asked)
+        return await self._explained(statement, asked, trail, timings)
+
+    async def _explained(
+        self, statement: Statement, asked: Asked, trail: Trail, timings: Timings
+    ) -> Plan:
+        """Plan a query, or the explanation of what it would do or is refused for."""
+        try:
+            plan = await self._query(statement, asked, trail, timings)
+        except MeshgateError as error:
+            return await self._metadata.explain_refusal(statement, asked, trail, error, timings)
+        explains = statement.kind in {Kind.EXPLAIN, Kind.EXPLAIN_ACCESS}
+        return self._metadata.explain(plan, asked) if explains else plan
 
     async def _query(
         self, statement: Statement, asked: Asked, trail: Trail, timings: Timings
@@ -131,11 +142,6 @@ class Pipeline:
     async def visible(self, asked: Asked) -> VisibleCatalog:
         """All that this principal may see."""
         return await self._metadata.visible(asked)
-
-    def _explained(self, plan: Plan, asked: Asked) -> Plan:
-        if plan.statement.kind in {Kind.EXPLAIN, Kind.EXPLAIN_ACCESS}:
-            return self._metadata.explain(plan, asked)
-        return plan
 
 
 def _notes(

@@ -81,6 +81,12 @@ def test_hidden_and_absent_read_alike_in_every_statement(gateway, who):
         absent = wire.run(statement.format("vaulx.secret")).error
         assert hidden is not None, statement
         assert str(hidden).replace("vault", "vaulx") == str(absent), statement
+    explain = "EXPLAIN ACCESS SELECT 1 FROM lake.{}"
+    (hidden,), (absent,) = (
+        wire.run(explain.format(f"{s}.secret")).rows for s in ("vault", "vaulx")
+    )
+    assert str(hidden).replace("vault", "vaulx") == str(absent)
+    assert "not found" in absent
 
 
 @pytest.mark.parametrize("statement", ["SHOW TABLES FROM lake.{}", "USE lake.{}"])
