@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,10 @@ class Outcome:
     def same(self, other: Outcome, *, ordered: bool) -> bool:
         if self.error or other.error:
             return self.error == other.error
-        key = (lambda rows: list(rows)) if ordered else (lambda rows: sorted(rows, key=repr))
-        return self.heads == other.heads and key(self.rows) == key(other.rows)
+        one, two = self.rows, other.rows
+        if not ordered:
+            one, two = (tuple(sorted(rows, key=repr)) for rows in (one, two))
+        return self.heads == other.heads and one == two
 
 
 class Gateway:
@@ -76,12 +79,27 @@ class Gateway:
         sources = Sources(lambda: self.snapshot, lambda: book, lambda: world.now)
         self._ring = KeyRing.load(self.snapshot, folder, lambda *_: KEY)
         self.engine = EmbeddedEngine(workers=1, threads=1, keys=lambda _: self._ring)
-        self.lab = Lab(QueryService(policy, sources, engine=self.engine), SESSION)
-        self._trino = Lab(QueryService(policy, sources, target="trino"), SESSION)
+        self._services = (
+            QueryService(policy, sources, engine=self.engine),
+            QueryService(policy, sources, target="trino"),
+        )
+        self._lab, self._trino = (Lab(service, SESSION) for service in self._services)
         functions = tuple(self._ring.functions.values())
         self._databases = {plain: _database(functions, plain=plain) for plain in (False, True)}
         raw = raw_tables()
         self._raw = {TableName(CATALOG, SCHEMA, name): rows for name, rows in raw.items()}
+
+    def start(self) -> None:
+        """Start the worker."""
+        self._lab.runner.run(self.engine.start())
+
+    def close(self) -> None:
+        """End the worker and what planning holds."""
+        self._lab.runner.run(self.engine.close())
+        for service in self._services:
+            service.close()
+        for lab in (self._lab, self._trino):
+            lab.runner.close()
 
     def _person(self, name: str) -> Principal:
         found = self._people.principal(name)
@@ -90,7 +108,7 @@ class Gateway:
 
     def governed(self, sql: str, person: str) -> GovernedQuery:
         """The verified text for the embedded engine; raises MeshgateError."""
-        made = self.lab.plan(sql, self._person(person)).governed
+        made = self._lab.plan(sql, self._person(person)).governed
         assert made is not None
         return made
 
@@ -126,15 +144,15 @@ class Gateway:
     def worker(self, sql: str, person: str) -> Outcome:
         """The same by a worker process over Iceberg."""
         try:
-            plan = self.lab.plan(sql, self._person(person))
+            plan = self._lab.plan(sql, self._person(person))
         except MeshgateError as error:
             return Outcome(error.name)
         heads = tuple((c.name, c.type.text()) for c in plan.columns)
         try:
-            rows = self.lab.rows(sql, self._person(person))
+            rows = self._lab.rows(sql, self._person(person))
         except MeshgateError as error:
             return Outcome(error.name, planned=True)
-        return Outcome("", True, heads, tuple(map(_plain, rows)))
+        return Outcome(planned=True, heads=heads, rows=tuple(map(_plain, rows)))
 
 
 class Oracle:
@@ -178,6 +196,35 @@ class Oracle:
         return govern(resolve(statement, allow_all(used), used), "duckdb", {}, "00")
 
 
+class Reader:
+    """DuckDB itself: a person's views under the tables' names, to run a user's own text."""
+
+    def __init__(self, person: str) -> None:
+        self._database = duckdb.connect(config={"threads": 1})
+        self._database.execute(f"ATTACH ':memory:' AS {CATALOG}")
+        self._database.execute(f"CREATE SCHEMA {CATALOG}.{SCHEMA}")
+        for name, rows in seen_by(person).items():
+            self._database.register("seen", rows)
+            self._database.execute(f"CREATE TABLE {CATALOG}.{SCHEMA}.{name} AS FROM seen")
+            self._database.unregister("seen")
+        self._database.execute(f"USE {CATALOG}.{SCHEMA}")
+
+    def rows(self, sql: str) -> tuple[Any, ...]:
+        """The rows, or duckdb.Error."""
+        return tuple(self._database.sql(sql).fetchall())
+
+
+def numeric(rows: Iterable[Any]) -> list[Any]:
+    """Rows in which numbers of any type compare by value."""
+    return [tuple(map(_number, row)) for row in rows]
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | float):
+        return _plain(value)
+    return format(Decimal(f"{value:.12g}" if isinstance(value, float) else value).normalize(), "f")
+
+
 def _database(functions: Sequence[TokenFunction], *, plain: bool) -> duckdb.DuckDBPyConnection:
     made = open_database(_CONFIG)
     if plain:
@@ -196,7 +243,7 @@ def _run(database: duckdb.DuckDBPyConnection, made: GovernedQuery) -> Outcome:
     except (duckdb.Error, pa.ArrowException) as error:
         return Outcome(name_of(error), planned=True)
     rows = [row for batch in batches for row in tuples(batch)]
-    return Outcome("", True, heads, tuple(map(_plain, rows)))
+    return Outcome(planned=True, heads=heads, rows=tuple(map(_plain, rows)))
 
 
 def _plain(value: Any) -> Any:
@@ -223,9 +270,7 @@ def _stored(snapshot: CatalogSnapshot, folder: Path) -> CatalogSnapshot:
         read = read_table(location)
         ids = {field.name: field.field_id for field in read.fields}
         columns = tuple(_numbered(column, ids) for column in table.columns)
-        tables[name] = replace(
-            table, columns=columns, uuid=read.uuid, metadata_location=location
-        )
+        tables[name] = replace(table, columns=columns, uuid=read.uuid, metadata_location=location)
     return replace(snapshot, tables=tables)
 
 
@@ -237,9 +282,8 @@ def _numbered(column: Column, ids: Mapping[str, int]) -> Column:
 def gateway(folder: Path) -> Iterator[Gateway]:
     """A gateway whose worker runs."""
     made = Gateway(folder)
-    made.lab.runner.run(made.engine.start())
+    made.start()
     try:
         yield made
     finally:
-        made.lab.runner.run(made.engine.close())
-        made.lab.runner.close()
+        made.close()

@@ -116,6 +116,38 @@ FORMS: dict[str, tuple[str, ...]] = {
 }
 """Forms that raise for hardly any value."""
 
+PORTABLE: dict[str, tuple[str, ...]] = {
+    "int": (
+        "({int} + {int})",
+        "({int} - {int})",
+        "({int} * 2)",
+        "length({text})",
+        "year({date})",
+        "month({ts})",
+        "EXTRACT(DAY FROM {date})",
+        "abs({int})",
+        "strpos({text}, 'a')",
+        "CAST({bool} AS integer)",
+    ),
+    "text": (
+        "({text} || {text})",
+        "lower({text})",
+        "substr({text}, 2)",
+        "replace({text}, 'o', '0')",
+        "trim({text})",
+        "reverse({text})",
+        "CAST({int} AS varchar)",
+        "CAST({date} AS varchar)",
+        "split_part({text}, '-', 1)",
+    ),
+    "dec": ("({dec} + {dec})", "({dec} - {dec})", "({dec} * 2)", "abs({dec})"),
+    "date": ("CAST({ts} AS date)", "coalesce({date}, {date})"),
+    "ts": ("date_trunc('hour', {ts})", "CAST({date} AS timestamp(6))"),
+    "dbl": ("CAST({int} AS double)",),
+    "bool": (),
+}
+"""Forms that mean the same to DuckDB as they are written."""
+
 RISKY = (
     "(100 / {qty})",
     "CAST({code} AS integer)",
@@ -170,6 +202,8 @@ class Words:
     query: Callable[[Words, str], str] | None = None
     """Draws a boolean with a sub-query of its kind; None where there may be none."""
     depth: int = field(default=2)
+    portable: bool = False
+    """Only words that mean the same to DuckDB as they are written."""
 
     def of(self, choices: Sequence[T]) -> T:
         return choices[self.draw(len(choices))]
@@ -206,9 +240,10 @@ class Words:
             return self.of(LITERALS[kind])
         if form == 5:
             return self._choice(kind, left - 1)
-        if kind == "int" and self.chance(12):
+        if kind == "int" and not self.portable and self.chance(12):
             return self._risky(left - 1)
-        return self._filled(self.of(FORMS[kind]), left - 1)
+        forms = PORTABLE if self.portable else FORMS
+        return self._filled(self.of(forms[kind]), left - 1)
 
     def _choice(self, kind: str, left: int) -> str:
         one, other = self.any(kind, left), self.any(kind, left)
@@ -250,8 +285,16 @@ class Words:
         if left > 0 and form >= 8:
             return self._joined(form, left)
         if form == 7:
-            return self.of((self.column("bool"), self._filled(self.of(TEXT_TESTS), left - 1)))
-        kind = self.of(("int", "text", "dec", "date", "ts", "text", "int", "dbl"))
+            return self.of(
+                (
+                    self.column("bool"),
+                    self._filled(
+                        self.of(TEXT_TESTS[:-1] if self.portable else TEXT_TESTS), left - 1
+                    ),
+                )
+            )
+        kinds = ("int", "text", "dec", "date", "ts", "text", "int", "dbl")
+        kind = self.of(kinds[:-1] if self.portable else kinds)
         x, y, z = self.any(kind, left - 1), self.any(kind, 0), self.of(LITERALS[kind])
         return self.of(TESTS).format(x=x, y=y, z=z)
 
