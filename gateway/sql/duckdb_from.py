@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from gateway.datatypes import DataType
 from gateway.names import fold, quote
 from gateway.sql.duckdb_scope import Columns, Relation
 from gateway.sql.duckdb_terms import at_node, duck_type, unsupported
@@ -52,7 +53,8 @@ def _using(
     for name in names:
         left = [kind for relation in before for kind in relation.find(name.name)]
         merged = scope.merged.get(name.name)
-        right = scope.relations[-1].find(name.name)
+        added = scope.relations[len(before) :]
+        right = [kind for relation in added for kind in relation.find(name.name)]
         kinds = {merged or left[0], *right} if left and right else set()
         if len(kinds) != 1:
             raise unsupported("USING over columns of different types", join)
@@ -107,7 +109,7 @@ def _bind(
 
 def _derived(writer: Writer, node: exp.Subquery) -> str:
     inner, alias = node.this, node.args.get("alias")
-    if alias is None and not isinstance(inner, exp.Query):
+    if alias is None and _is_join(inner):
         return f"({_joined(writer, inner, [])})"
     if node.args.get("order") is not None or node.args.get("limit") is not None:
         raise unsupported("ORDER BY after a derived table", node)
@@ -119,11 +121,19 @@ def _derived(writer: Writer, node: exp.Subquery) -> str:
     return _bind(writer, f"({found.sql})", name or f"mg_t{id(node)}", found.columns, alias, node)
 
 
+def _is_join(node: exp.Expression) -> bool:
+    """Whether parentheses hold joins, led by a derived table perhaps, and not a query."""
+    if isinstance(node, exp.Subquery):
+        return bool(node.args.get("joins"))
+    return not isinstance(node, exp.Query)
+
+
 def _unnest(writer: Writer, node: exp.Unnest, side: str) -> str:
     if side in {"RIGHT", "FULL"}:
         raise unsupported(f"{side} JOIN UNNEST", node)
-    cells, columns = [], []
-    lengths = []
+    cells: list[str] = []
+    columns: list[tuple[str, DataType]] = []
+    lengths: list[str] = []
     for value in node.expressions:
         term = writer.term(value)
         number = len(columns)

@@ -116,6 +116,23 @@ def test_grouping_by_a_bracketed_list_groups_by_each():
     assert ask("SELECT id, s FROM r GROUP BY (id, s) ORDER BY id LIMIT 1") == [[1, "12"]]
 
 
+@pytest.mark.parametrize(
+    ("nested", "answer"),
+    [
+        ("((SELECT id AS z FROM r) AS x JOIN r AS b ON b.id = x.z)", [[16]]),
+        ("((VALUES 1, 2) AS x(z) CROSS JOIN r AS b)", [[32]]),
+        ("(((SELECT 1 AS z) AS x CROSS JOIN r AS b))", [[16]]),
+    ],
+)
+def test_a_join_in_brackets_may_begin_with_a_derived_table(nested, answer):
+    assert ask(f"SELECT count(b.id) FROM r AS a CROSS JOIN {nested}") == answer
+
+
+def test_using_reaches_every_relation_of_a_join_in_brackets():
+    nested = "(r AS b CROSS JOIN (SELECT 7 AS z) AS x)"
+    assert ask(f"SELECT count(id) FROM r AS a JOIN {nested} USING (id)") == [[4]]
+
+
 def test_order_inside_a_sub_query_counts_only_with_limit():
     inner = "SELECT id FROM r ORDER BY id DESC"
     assert "ORDER BY" not in _ENGINE.translate(f"SELECT count(*) FROM ({inner}) t").sql
