@@ -115,7 +115,11 @@ def test_every_lint_rule_and_portable_function_is_explained() -> None:
 
 @pytest.mark.parametrize(
     "folder",
-    sorted(p.name for p in (ROOT / "tests").iterdir() if p.is_dir() and p.name != "__pycache__"),
+    sorted(
+        p.name
+        for p in (ROOT / "tests").iterdir()
+        if p.is_dir() and not p.name.startswith((".", "_"))
+    ),
 )
 def test_every_suite_is_explained(folder: str) -> None:
     assert re.search(rf"^\|`{folder}/`\|", TESTS, re.MULTILINE)
