@@ -12,7 +12,7 @@ from pathlib import Path
 import bcrypt
 from cachetools import TTLCache
 
-_MIN_COST = 8
+_MIN_COST, _NEW_COST = 8, 12
 _MAX_BYTES = 72  # bcrypt reads no more
 _CACHE_SECONDS = 300
 _CACHE_SIZE = 10_000
@@ -21,6 +21,10 @@ _LINE = re.compile(r"(?P<user>[^:\s][^:]*):(?P<hash>\$2[aby]\$(?P<cost>\d\d)\$[.
 
 class PasswordFileError(ValueError):
     """The password file cannot be used; the text names the line, never its content."""
+
+
+class PasswordError(ValueError):
+    """A password that cannot be kept; the text says why, never the password."""
 
 
 class PasswordFile:
@@ -77,6 +81,21 @@ class PasswordFile:
             stamp, hashes = (0, 0, 0), {}
         self._stamp, self._hashes = stamp, hashes
         self._seen.clear()
+
+
+def hashed(password: str) -> str:
+    """The bcrypt hash of a password, as a line of the file holds it.
+
+    Raises:
+        PasswordError: empty, or longer than bcrypt reads.
+
+    """
+    secret = password.encode("utf-8", "surrogateescape")
+    if not secret:
+        raise PasswordError("the password is empty")
+    if len(secret) > _MAX_BYTES or b"\0" in secret:
+        raise PasswordError(f"a password is at most {_MAX_BYTES} bytes long and holds no NUL")
+    return bcrypt.hashpw(secret, bcrypt.gensalt(_NEW_COST)).decode()
 
 
 def read_passwords(path: Path) -> Mapping[str, bytes]:
