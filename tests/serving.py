@@ -21,6 +21,7 @@ from tests.conformance.wire import Wire
 
 _START_SECONDS = 90
 _STOP_SECONDS = 30
+_DRAIN_SECONDS = 3  # well below: a statement its client left open must not fail the stop
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -120,6 +121,7 @@ def _environment(root: Path, settings: Mapping[str, str] | None) -> dict[str, st
         "MESHGATE_POLICY__DIRECTORY": str(root / "policies"),
         "MESHGATE_STATE__DIRECTORY": str(root / "state"),
         "MESHGATE_ENGINE__WORKERS": "1",
+        "MESHGATE_SERVER__DRAIN_SECONDS": str(_DRAIN_SECONDS),
         **(settings or {}),
     }
 
