@@ -29,6 +29,7 @@ from gateway.telemetry import configure_logs
 
 _SHOWN = 1000
 _UNBOUNDED = 100_000
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NUMERIC = re.compile(r"(?:tinyint|smallint|integer|bigint|real|double|decimal)\b")
 _RUN_SECONDS = 600.0
 Pages = AsyncIterator[Mapping[str, Any]]
@@ -213,7 +214,7 @@ def _print_table(
     table = Table(header_style="bold")
     for column in columns:
         right = _NUMERIC.match(column["type"]) is not None
-        table.add_column(Text(column["name"]), justify="right" if right else "left")
+        table.add_column(Text(_visible(column["name"])), justify="right" if right else "left")
     for row in rows:
         table.add_row(*[_cell(value) for value in row])
     natural = console.measure(table, options=console.options.update(width=_UNBOUNDED)).maximum
@@ -235,7 +236,7 @@ def _print_records(
         console.rule(f"row {number}", align="left", style="dim")
         grid = Table.grid(padding=(0, 2))
         for column, value in zip(columns, row, strict=True):
-            grid.add_row(Text(column["name"], style="bold"), _cell(value))
+            grid.add_row(Text(_visible(column["name"]), style="bold"), _cell(value))
         console.print(grid)
 
 
@@ -243,5 +244,10 @@ def _cell(value: object) -> Text:
     if value is None:
         return Text("NULL", style="dim")
     if isinstance(value, str):
-        return Text(value)
-    return Text(orjson.dumps(value).decode())
+        return Text(_visible(value))
+    return Text(_visible(orjson.dumps(value).decode()))
+
+
+def _visible(text: str) -> str:
+    """Spell control characters out: a value may not command somebody's terminal."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
