@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import ipaddress
+import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ _MAX_HEADERS = 256 << 10
 _GZIP_FROM = 8 << 10
 _LARGE = 256 << 10
 _JSON = "application/json"
+_HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -83,20 +85,25 @@ class Edge:
         """
         if self.public_url:
             return self.public_url.rstrip("/")
-        host = headers.one("host") or ""
-        name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-        if name.lower() not in self.hosts and name.lower() not in _LOCAL:
+        host = headers.single("host") or ""
+        found = _HOST.fullmatch(host)
+        if not found or found["name"].lower() not in {*self.hosts, *_LOCAL}:
             raise BadRequestError(
                 "this gateway is not known under that Host; set MESHGATE_SERVER__PUBLIC_URL"
             )
         return f"{'https' if self.secure(scope, headers) else 'http'}://{host}"
 
     def presented(self, scope: Scope, headers: Headers) -> Presented:
-        """What the request says about its sender."""
+        """What the request says about its sender.
+
+        Raises:
+            BadRequestError: it says two things; a proxy might have believed the other one.
+
+        """
         return Presented(
-            authorization=headers.one("authorization"),
-            user=headers.trino("user"),
-            original_user=headers.trino("original-user"),
+            authorization=headers.single("authorization"),
+            user=headers.single("x-trino-user"),
+            original_user=headers.single("x-trino-original-user"),
             peer=self.peer(scope, headers),
             secure=self.secure(scope, headers),
         )

@@ -49,6 +49,12 @@ class Headers:
         """The last non-empty value of a header, if any."""
         return next((line for line in reversed(self.lines.get(name, ())) if line), None)
 
+    def single(self, name: str) -> str | None:
+        """The value of a header that may say one thing only; raises BadRequestError."""
+        if len({line for line in self.lines.get(name, ()) if line}) > 1:
+            raise BadRequestError(f"header {name.title()} stands twice, with two values")
+        return self.one(name)
+
     def trino(self, name: str) -> str | None:
         """The same for ``X-Trino-<name>``."""
         return self.one(f"x-trino-{name}")

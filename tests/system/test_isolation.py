@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import pytest
 from tests.serving import Gateway
 from tests.system.client import post, send
 
-pytestmark = pytest.mark.xdist_group("system")
+pytestmark = pytest.mark.xdist_group("system-isolation")
 
 PEOPLE = ("ana", "olga", "bo", "clara")
 SESSIONS, QUERIES_EACH = 8, 52
@@ -257,3 +258,19 @@ def test_the_user_header_alone_says_who_asks(gateway):
         {"Authorization": "Basic Y2xhcmE6"},
     ):
         assert answer(headers) in (None, mine), headers
+
+
+@pytest.mark.parametrize("name", ["X-Trino-User", "Authorization", "Host", "X-Trino-Original-User"])
+def test_a_request_that_names_two_senders_is_refused(gateway, name):
+    """Proxies differ in which of two equal headers they believe."""
+    body = b"SELECT current_user"
+    values = {"Host": ("127.0.0.1", "localhost")}.get(name, ("ana", "clara"))
+    lines = ["POST /v1/statement HTTP/1.1", f"Content-Length: {len(body)}", "Connection: close"]
+    lines += [f"{name}: {value}" for value in values]
+    lines += ["Host: 127.0.0.1"] * (name != "Host")
+    lines += ["X-Trino-User: ana"] * (name != "X-Trino-User")
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=30) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 400 "), answer[:200]
+    assert b"stands twice" in answer
