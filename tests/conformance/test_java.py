@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ pytestmark = pytest.mark.java
 _SOURCE = Path(__file__).parent / "java" / "Script.java"
 _BY_CODE = {row.code: row.name for row in ERRORS.values()}
 _TIMEOUT_SECONDS = 240
+_JAVA = ("java", "-Duser.timezone=UTC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 _MARK = "## step"
 _MARK_ROW = json.dumps({"mark": _MARK}, separators=(",", ":"))
 STEPS = load()
@@ -47,27 +48,25 @@ class Answer:
 
 
 class Jdbc:
-    """Runs lines of the Java program as one connection."""
+    """Talks to the one Java program of the session, a line and its answer at a time."""
 
-    def __init__(self, classpath: str, gateway: Gateway) -> None:
-        self._classpath = classpath
-        self._gateway = gateway
+    def __init__(self, program: subprocess.Popen[str], gateway: Gateway) -> None:
+        self._program = program
+        self._url = f"jdbc:trino://127.0.0.1:{gateway.port}/lake/x_cli"
 
     def run(self, user: str, *lines: str) -> list[Answer]:
-        """One connection: its answers, line by line."""
-        url = f"jdbc:trino://127.0.0.1:{self._gateway.port}/lake/x_cli"
-        command = ["java", "-Duser.timezone=UTC", "-XX:TieredStopAtLevel=1", "-cp"]
-        done = subprocess.run(
-            [*command, self._classpath, "Script", url, user],
-            input="\n".join(lines) + "\n",
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT_SECONDS,
-            check=False,
-        )
-        answers = list(_answers(done.stdout))
-        assert len(answers) == len(lines), done.stderr[-2000:]
-        return answers
+        """One connection of its own: its answers, line by line."""
+        opened = self._ask(f"L {b64(self._url)} {b64(user)}")
+        assert opened.error is None, opened.error
+        return [self._ask(line) for line in lines]
+
+    def _ask(self, line: str) -> Answer:
+        assert self._program.stdin is not None
+        assert self._program.stdout is not None
+        self._program.stdin.write(line + "\n")
+        self._program.stdin.flush()
+        (answer,) = _answers(_one(self._program.stdout))
+        return answer
 
 
 def _with_way_home(step: Step) -> tuple[str, ...]:
@@ -76,9 +75,17 @@ def _with_way_home(step: Step) -> tuple[str, ...]:
     return (*step.sql, "USE lake.x_cli") if moves else step.sql
 
 
-def _answers(output: str) -> Iterator[Answer]:
+def _one(output: Iterable[str]) -> Iterator[str]:
+    """The lines of one answer; the program ended if there is none."""
+    for line in output:
+        yield line.rstrip("\n")
+        if line == ".\n":
+            return
+
+
+def _answers(lines: Iterable[str]) -> Iterator[Answer]:
     answer = Answer()
-    for line in output.splitlines():
+    for line in lines:
         kind, *words = line.split(" ")
         if kind == ".":
             yield answer
@@ -114,13 +121,21 @@ def described(call: str, *patterns: str | None) -> str:
 
 
 @pytest.fixture(scope="session")
-def jdbc(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Jdbc:
+def jdbc(gateway: Gateway) -> Iterator[Jdbc]:
+    """One JVM, which compiles the program as it starts."""
     jar = require("java", jdbc_jar())
-    classes = tmp_path_factory.mktemp("classes")
-    subprocess.run(
-        ["javac", "-d", classes, "-cp", jar, _SOURCE], check=True, timeout=_TIMEOUT_SECONDS
-    )
-    return Jdbc(f"{classes}:{jar}", gateway)
+    with subprocess.Popen(
+        [*_JAVA, "-cp", jar, _SOURCE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as program:
+        try:
+            yield Jdbc(program, gateway)
+            program.communicate(timeout=_TIMEOUT_SECONDS)  # closes its input: it ends by itself
+            assert program.returncode == 0
+        finally:
+            program.kill()
 
 
 @pytest.fixture(scope="session")
@@ -164,7 +179,7 @@ def _cli(jar: Path, gateway: Gateway, who: str, steps: list[Step]) -> str:
     )
     done = subprocess.run(
         [
-            *("java", "-Duser.timezone=UTC", "-XX:TieredStopAtLevel=1", "-jar", jar),
+            *(*_JAVA, "-jar", jar),
             *("--server", gateway.url, "--user", who, "--catalog", "lake", "--schema", "x_cli"),
             *("--output-format", "JSON", "--ignore-errors", "--execute", script),
         ],

@@ -19,6 +19,7 @@ import java.util.Properties;
  *
  * <p>Each input line is "kind base64 …"; each answer is lines of "C" (column, type), "R" (row),
  * "U" (update), "W" (warning code, text), "E" (error code, text) and a closing ".".
+ * "L url user" opens another connection; what follows runs there.
  */
 public final class Script
 {
@@ -27,19 +28,45 @@ public final class Script
     public static void main(String[] args)
             throws Exception
     {
-        Properties properties = new Properties();
-        properties.setProperty("user", args[1]);
-        try (Connection connection = DriverManager.getConnection(args[0], properties);
-                BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
+        Connection connection = null;
+        try (BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
             for (String line = input.readLine(); line != null; line = input.readLine()) {
+                String[] words = line.split(" ");
                 try {
-                    answer(connection, line.split(" "));
+                    if (words[0].equals("L")) {
+                        close(connection);
+                        connection = null;
+                        connection = connect(text(words[1]), text(words[2]));
+                    }
+                    else {
+                        answer(connection, words);
+                    }
                 }
                 catch (SQLException e) {
                     print("E", String.valueOf(e.getErrorCode()), e.getMessage());
                 }
                 System.out.println(".");
+                System.out.flush();
             }
+        }
+        finally {
+            close(connection);
+        }
+    }
+
+    private static Connection connect(String url, String user)
+            throws SQLException
+    {
+        Properties properties = new Properties();
+        properties.setProperty("user", user);
+        return DriverManager.getConnection(url, properties);
+    }
+
+    private static void close(Connection connection)
+            throws SQLException
+    {
+        if (connection != null) {
+            connection.close();
         }
     }
 
