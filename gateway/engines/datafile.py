@@ -25,9 +25,10 @@ from pyiceberg.types import ListType, MapType
 
 from gateway.engines.iceberg import FilePlan
 
-_BATCH_ROWS = 32_768
+_BATCH_ROWS = 16_384
 _READAHEAD = 2
 _BUFFER = 1 << 20
+_LOCAL = ("file:", "/")
 
 
 def read_file(plan: FilePlan, task: FileScanTask) -> Iterator[pa.RecordBatch]:
@@ -51,7 +52,9 @@ def read_file(plan: FilePlan, task: FileScanTask) -> Iterator[pa.RecordBatch]:
         present = prune_columns(written, _leaf_ids(plan.projected), select_full_types=False)
         if deletes is None:
             fragment = _pruned(fragment, plan, written, constants)
-        batches = _batches(source, fragment, [field.name for field in present.fields])
+        columns = [field.name for field in present.fields]
+        remote = not task.file.file_path.startswith(_LOCAL)
+        batches = _batches(source, fragment, columns, ahead=remote)
         for batch in _undeleted(batches, deletes):
             yield _presented(
                 _to_requested_schema(
@@ -70,11 +73,16 @@ def _batches(
     source: Any,  # noqa: ANN401 - pyarrow is untyped
     fragment: Any,  # noqa: ANN401
     columns: list[str],
+    *,
+    ahead: bool,
 ) -> Iterator[pa.RecordBatch]:
-    """Decode in small steps: the first rows come early and little waits in memory."""
+    """Decode in small steps: the first rows come early and little waits in memory.
+
+    ``ahead`` asks for all column chunks at once, which pays where each read travels.
+    """
     plain = columns and not any("." in name for name in columns)
     if plain and isinstance(fragment, ds.ParquetFileFragment):
-        file = pq.ParquetFile(source, metadata=fragment.metadata, pre_buffer=True)
+        file = pq.ParquetFile(source, metadata=fragment.metadata, pre_buffer=ahead)
         groups = [group.id for group in fragment.row_groups]
         yield from file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=columns)
         return
