@@ -74,7 +74,6 @@ def test_hidden_and_absent_read_alike_in_every_statement(gateway, who):
         "DESCRIBE lake.{}",
         "SHOW CREATE TABLE lake.{}",
         "EXPLAIN SELECT * FROM lake.{}",
-        "EXPLAIN ACCESS SELECT 1 FROM lake.{}",
         "EXECUTE IMMEDIATE 'SELECT * FROM lake.{}'",
     ):
         hidden = wire.run(statement.format("vault.secret")).error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -25,40 +24,35 @@ from cryptography.x509.oid import NameOID
 from trino.auth import BasicAuthentication, JWTAuthentication
 
 from gateway.identity.tokens import mint
-from tests.conformance.world import build
+from tests.serving import free_port
 
 START = [sys.executable, "-c", "from gateway.cli.main import main; main()", "serve"]
 MANY = "SELECT a.claim_id, b.ssn, c.region FROM base a, base b, base c, base d"
 
 
-def environment(root, **settings):
+def environment(root, state, **settings):
     kept = {k: v for k, v in os.environ.items() if not k.upper().startswith("MESHGATE_")}
     return {
         **kept,
         "MESHGATE_CATALOG__DIRECTORY": str(root / "catalogs"),
         "MESHGATE_POLICY__DIRECTORY": str(root / "policies"),
-        "MESHGATE_STATE__DIRECTORY": str(root / "state"),
+        "MESHGATE_STATE__DIRECTORY": str(state),
         "MESHGATE_ENGINE__WORKERS": "1",
         **settings,
     }
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture
-def start(tmp_path):
+def start(mesh, tmp_path):
     processes = []
 
     def run(**settings):
-        root = build(tmp_path)
         port = free_port()
         more = {"MESHGATE_SERVER__PORT": str(port), **settings}
         with (tmp_path / "log").open("w") as log:
-            process = subprocess.Popen(START, env=environment(root, **more), stderr=log)
+            process = subprocess.Popen(
+                START, env=environment(mesh, tmp_path / "state", **more), stderr=log
+            )
         processes.append(process)
         return process, port
 
@@ -184,26 +178,28 @@ def test_a_signal_lets_statements_finish_and_takes_no_new_ones(start):
     assert process.wait(20) == 0
 
 
-def test_metrics_and_one_line_a_statement(start, tmp_path):
-    internal = free_port()
-    process, port = start(MESHGATE_SERVER__INTERNAL_PORT=str(internal))
-    wait_ready(f"http://127.0.0.1:{port}")
+def finished_count(port):
+    name = 'meshgate_query_finished_total{error="",outcome="finished"} '
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as response:
+        lines = response.read().decode().splitlines()
+    return sum(float(line.removeprefix(name)) for line in lines if line.startswith(name))
+
+
+def test_metrics_and_one_line_a_statement(gateway, internal_port):
+    ports = (gateway.port, internal_port)
+    before = [finished_count(port) for port in ports]
     connection = trino.dbapi.connect(
-        host="127.0.0.1", port=port, user="alice", catalog="lake", schema="x_cli"
+        host="127.0.0.1", port=gateway.port, user="alice", catalog="lake", schema="x_cli"
     )
     cursor = connection.cursor()
     cursor.execute("SELECT claim_id FROM base WHERE ssn = '900-00-0003'")
     assert cursor.fetchall() == [[3]]
-    for source in (port, internal):
-        with urllib.request.urlopen(f"http://127.0.0.1:{source}/metrics") as response:
-            text = response.read().decode()
-        assert 'meshgate_query_finished_total{error="",outcome="finished"} 1.0' in text
-    process.terminate()
-    process.wait(20)
-    log = (tmp_path / "log").read_text()
+    assert [finished_count(port) for port in ports] == [count + 1 for count in before]
+    log = gateway.log()
     lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
-    (line,) = [line for line in lines if line["event"] == "query.finished"]
+    (line,) = [line for line in lines if line.get("query_id") == cursor.stats["queryId"]]
     assert (line["principal"], line["outcome"], line["rows"]) == ("alice", "finished", 1)
+    assert line["event"] == "query.finished"
     assert line["domains"] == ["x_cli"]
     assert "900-00-0003" not in log
 
@@ -217,10 +213,9 @@ def test_metrics_and_one_line_a_statement(start, tmp_path):
     ],
 )
 def test_what_must_not_start_does_not(tmp_path, settings, said):
-    root = build(tmp_path)
     done = subprocess.run(
-        START, env=environment(root, **settings), capture_output=True, text=True, timeout=60,
-        check=False,
+        START, env=environment(tmp_path, tmp_path, **settings), capture_output=True, text=True,
+        check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == 2
     assert said in done.stderr

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
-import sys
+import urllib.request
+from collections import Counter
 
 import pytest
+from typer.testing import CliRunner
 
+from gateway.cli.main import app
 from tests.conformance.conftest import Gateway
 
 _SECRET = "4711-SECRET"
@@ -17,15 +19,9 @@ _NUMBER = "98765.4375"
 
 def show(gateway: Gateway, *options: str) -> list[dict]:
     """``meshgate audit show --json`` beside the running gateway."""
-    start = "from gateway.cli.main import main; main()"
-    state = str(gateway.root / "state")
-    done = subprocess.run(
-        [sys.executable, "-c", start, "audit", "show", "--json", "--state", state, *options],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
+    words = ["audit", "show", "--json", "--state", str(gateway.root / "state"), *options]
+    done = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -68,6 +64,50 @@ def test_a_refusal_records_what_its_asker_was_not_told(asked):
 def test_a_statement_nobody_can_read_is_recorded_too(asked):
     found = show(asked, "--principal", "bob", "--outcome", "SYNTAX_ERROR", "--limit", "1")
     assert found[0]["statement"]["redacted_sql"] == "<unreadable>"
+
+
+def test_a_statement_the_endpoint_refuses_is_recorded(gateway):
+    wire = gateway.connect("bob")
+    wire.properties["spill_enabled"] = _SECRET
+    assert wire.run(f"SELECT '{_SECRET}'").outcome == "INVALID_SESSION_PROPERTY"
+    options = ("--principal", "bob", "--outcome", "INVALID_SESSION_PROPERTY", "--limit", "1")
+    record = show(gateway, *options)[0]
+    assert (record["phase"], record["result"]["state"]) == ("finished", "refused")
+    assert record["statement"]["redacted_sql"] == "SELECT ?"
+
+
+def test_a_statement_cancelled_before_it_ran_is_recorded(gateway):
+    def send(method, url, body=None):
+        request = urllib.request.Request(url, body, {"X-Trino-User": "bob"}, method=method)
+        with urllib.request.urlopen(request) as answer:
+            return answer.read()
+
+    page = json.loads(send("POST", f"{gateway.url}/v1/statement", b"SELECT 1"))
+    send("DELETE", page["nextUri"])
+    records = show(gateway, "--query-id", page["id"])
+    assert [(r["phase"], r["result"]["state"]) for r in records] == [("finished", "cancelled")]
+
+
+def test_each_statement_that_ended_has_one_finished_record(asked):
+    lines = [json.loads(line) for line in asked.log().splitlines() if line.startswith("{")]
+    ended = [line["query_id"] for line in lines if line["event"] == "query.finished"]
+    with sqlite3.connect(asked.root / "state" / "audit.db") as store:
+        found = store.execute("SELECT query_id FROM audit_record WHERE phase = 'finished'")
+        finished = Counter(query_id for (query_id,) in found)
+    assert len(ended) >= 4
+    assert {query_id: finished[query_id] for query_id in ended} == dict.fromkeys(ended, 1)
+
+
+def test_nobody_is_shown_the_statements_of_another(gateway):
+    """``system.runtime.queries``: one's own, with their text; never another principal's."""
+    mine = "SELECT claim_id AS only_of_alice FROM base"
+    gateway.connect("alice").run(mine)
+    sql = "SELECT query, user FROM system.runtime.queries"
+    alice, bob = (gateway.connect(who).run(sql).rows for who in ("alice", "bob"))
+    assert [mine, "alice"] in alice
+    assert {user for _, user in alice} == {"alice"}
+    assert {user for _, user in bob} == {"bob"}
+    assert "only_of_alice" not in str(bob)
 
 
 def test_no_literal_of_any_query_is_in_the_store(asked):
