@@ -9,12 +9,12 @@ from contextlib import closing
 import pytest
 
 from tests.serving import Gateway
-from tests.system.client import post, send
+from tests.system.client import eventually, post, send
 
 pytestmark = pytest.mark.xdist_group("system-hidden")
 
-# ana may not know of contracts: no grant, and its product is hidden. Diagnoses she may
-# discover, so columns that stay secret are made by a rule that discloses nothing.
+# ana may not know of contracts: no grant, and its product is hidden. Columns of a described
+# product may be discovered, so these tests hide one of a product that is merely listed.
 HIDDEN, ABSENT = "contracts", "contraxts"
 COLUMN, NO_COLUMN = "paid", "pxid"
 RULE = """
@@ -112,12 +112,22 @@ COLUMN_SURFACES = [
 
 @pytest.fixture(scope="module", autouse=True)
 def _quiet(gateway: Gateway):
-    """A rule that hides one column and says nothing about it."""
-    path = gateway.root / "policies" / "domains" / "claims" / "policy.rego"
-    good = path.read_text()
-    path.write_text(good + RULE)
+    """Hide one column, of a product that is listed but not described, and say nothing of it."""
+    changes = {
+        gateway.root / "policies" / "domains" / "claims" / "policy.rego": lambda good: good + RULE,
+        gateway.root / "catalogs" / "claims.yaml": lambda good: good.replace(
+            "visibility: described", "visibility: listed"
+        ),
+    }
+    before = {path: path.read_text() for path in changes}
+    wire = gateway.connect("ana")
+    for path, change in changes.items():
+        path.write_text(change(before[path]))
+    eventually(lambda: wire.run("SELECT paid FROM claims").outcome == "COLUMN_NOT_FOUND")
     yield
-    path.write_text(good)
+    for path, text in before.items():
+        path.write_text(text)
+    eventually(lambda: wire.run("SELECT diagnosis FROM claims").outcome == "PERMISSION_DENIED")
 
 
 def answers(gateway: Gateway, surface: str, name: str, user: str = "ana") -> str:
