@@ -22,6 +22,7 @@ from gateway.errors import MeshgateError
 from gateway.protocol.pages import RowWriter, data_json
 from gateway.protocol.properties import checked
 from gateway.protocol.service import QueryIds
+from gateway.protocol.types import require_encodable
 from gateway.server.wiring import Gateway, StartError, build
 from gateway.session import Session
 from gateway.settings import Settings, SettingsError, load_settings
@@ -137,6 +138,11 @@ async def _local_pages(text: str, user: str, session: Session) -> Pages:
         columns = [{"name": c.name, "type": c.type.text()} for c in plan.columns]
         notes = [{"warningCode": {"name": w.name}, "message": w.message} for w in plan.warnings]
         yield {"columns": columns, "warnings": notes, "id": query_id}
+        try:
+            require_encodable(plan.columns)
+        except MeshgateError as error:
+            await gateway.service.refused(text, session, principal, query_id, error, plan)
+            raise
         stream = await gateway.service.start(plan, session, principal, query_id, _RUN_SECONDS)
         writer = RowWriter(plan.columns, precise=True)
         try:

@@ -8,6 +8,9 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
+
+from gateway.cli.main import app
 
 SQL = "SELECT claim_id, ssn, amount, code FROM lake.x_cli.base WHERE claim_id = 3"
 
@@ -15,19 +18,24 @@ SQL = "SELECT claim_id, ssn, amount, code FROM lake.x_cli.base WHERE claim_id = 
 @pytest.fixture
 def run(gateway):
     def call(*words, here=False):
+        """Ask the running gateway, or (``here``, in a process of its own) be one."""
+        if not here:
+            place = [] if "--server" in words else ["--server", gateway.url]
+            done = CliRunner().invoke(app, [*words, *place])
+            trace = "" if isinstance(done.exception, SystemExit | None) else "Traceback"
+            return subprocess.CompletedProcess(
+                words, done.exit_code, done.stdout, done.stderr + trace
+            )
         names = {k: v for k, v in os.environ.items() if not k.upper().startswith("MESHGATE_")}
-        if here:
-            names |= {
-                "MESHGATE_CATALOG__DIRECTORY": str(gateway.root / "catalogs"),
-                "MESHGATE_POLICY__DIRECTORY": str(gateway.root / "policies"),
-                "MESHGATE_STATE__DIRECTORY": str(gateway.root / "state-here"),
-            }
-        place = [] if here or "--server" in words else ["--server", gateway.url]
+        names |= {
+            "MESHGATE_CATALOG__DIRECTORY": str(gateway.root / "catalogs"),
+            "MESHGATE_POLICY__DIRECTORY": str(gateway.root / "policies"),
+            "MESHGATE_STATE__DIRECTORY": str(gateway.root / "state-here"),
+        }
         start = [sys.executable, "-c", "from gateway.cli.main import main; main()"]
         return subprocess.run(
-            [*start, *words, *place], env=names, capture_output=True, text=True, timeout=120,
-            check=False,
-        )  # fmt: skip
+            [*start, *words], env=names, capture_output=True, text=True, timeout=120, check=False
+        )
 
     return call
 
