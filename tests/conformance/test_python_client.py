@@ -113,6 +113,13 @@ def test_a_wrong_session_property(connect):
 def test_a_purpose_that_is_not_declared(connect):
     connection = connect(session_properties={"meshgate.purpose": "gossip"})
     assert refused(connection, "SELECT claim_id FROM base") == "INVALID_SESSION_PROPERTY"
+    connection = connect()
+    set_gossip = "SET SESSION meshgate.purpose = 'gossip'"
+    assert refused(connection, set_gossip) == "INVALID_SESSION_PROPERTY"
+    rows(connection, "SET SESSION meshgate.purpose = 'care'")
+    assert {row[0]: row[1] for row in rows(connection, "SHOW SESSION")}["meshgate.purpose"] == (
+        "care"
+    )
 
 
 def test_use_changes_the_connection(connect):

@@ -122,3 +122,32 @@ async def test_kill_query_is_for_owners_and_operators(ask, world):
     assert last["errorName"] == "ADMINISTRATIVELY_KILLED"
     assert "too slow" in last["message"]
     assert error(await ask(Kind.KILL_QUERY, **kill)) == "NOT_SUPPORTED"
+
+
+async def test_a_transaction_is_its_owners_alone(ask):
+    """Its id is random, and useless in other hands: nobody else reads in it, or ends it."""
+    none = ("X-Trino-Transaction-Id", "NONE")
+    ids = [
+        (await ask(Kind.START_TRANSACTION, none)).headers["x-trino-started-transaction-id"]
+        for _ in range(2)
+    ]
+    assert {uuid.UUID(one).version for one in ids} == {4}
+    assert ids[0] != ids[1]
+    inside = ("X-Trino-Transaction-Id", ids[0])
+    for kind in (Kind.COMMIT, Kind.ROLLBACK, Kind.SET_TIME_ZONE):
+        reply = await ask(kind, inside, user="bob", zone="UTC")
+        assert error(reply) == "UNKNOWN_TRANSACTION"
+        assert "x-trino-clear-transaction-id" not in reply.headers
+    reply = await ask(Kind.ROLLBACK, inside)
+    assert reply.headers["x-trino-clear-transaction-id"] == "true"
+    assert reply.page["updateType"] == "ROLLBACK"
+
+
+async def test_nobody_crowds_out_the_transactions_of_others(ask):
+    none = ("X-Trino-Transaction-Id", "NONE")
+    began = (await ask(Kind.START_TRANSACTION, none, user="bob")).headers
+    replies = [await ask(Kind.START_TRANSACTION, none) for _ in range(101)]
+    assert ["error" in reply.page for reply in replies] == [False] * 100 + [True]
+    assert error(replies[-1]) == "QUERY_QUEUE_FULL"
+    inside = ("X-Trino-Transaction-Id", began["x-trino-started-transaction-id"])
+    assert (await ask(Kind.COMMIT, inside, user="bob")).page["updateType"] == "COMMIT"

@@ -101,6 +101,21 @@ async def test_without_records_a_statement_still_ends(world):
     assert reply.page["error"]["errorName"] == "CONFIGURATION_UNAVAILABLE"
 
 
+async def test_each_principal_is_shown_its_own_statements(world):
+    for user, text in (("alice", "SELECT 1"), ("bob", "SELECT 1"), ("alice", "nonsense")):
+        await world.client(user).pages(text)
+    await world.client("svc").post("SELECT 1", ("X-Trino-User", "alice"),
+                                   ("X-Trino-Original-User", "svc"))  # fmt: skip
+    alice, bob = world.queries.own("alice"), world.queries.own("bob")
+    assert [(one.text, one.state, one.error_code) for one in alice] == [
+        ("SELECT 1", "FINISHED", None), ("nonsense", "FAILED", "SYNTAX_ERROR"),
+        ("SELECT 1", "QUEUED", None),
+    ]  # fmt: skip
+    assert len(bob) == 1
+    assert not {one.query_id for one in alice} & {one.query_id for one in bob}
+    assert world.queries.own("svc") == world.queries.own("nobody") == ()
+
+
 PEOPLE = Directory.of({"principals": {"alice": {}, "bob": {}}})
 
 
