@@ -21,6 +21,9 @@ def name_of(error: BaseException) -> str:
         return _engine_name(error)
     if isinstance(error, MemoryError | pa.ArrowMemoryError):
         return "EXCEEDED_LOCAL_MEMORY_LIMIT"
+    streamed = _streamed(error)
+    if streamed is not None:
+        return _engine_name(streamed)
     if isinstance(error, OSError | RESTError | ValidationError):
         return "CONFIGURATION_UNAVAILABLE"
     return "GENERIC_INTERNAL_ERROR"
@@ -43,6 +46,19 @@ _BY_HEAD: tuple[tuple[str, type[duckdb.Error]], ...] = (
 )
 
 
+def _streamed(error: BaseException) -> duckdb.Error | None:
+    """Find the engine's own error in what Arrow raises once rows are flowing.
+
+    Arrow's stream interface hands on nothing but the text, as an OSError.
+    """
+    if not isinstance(error, OSError | pa.ArrowException):
+        return None
+    text = str(error)
+    found = (kind for prefix, kind in _BY_PREFIX if text.startswith(f"{prefix} Error: "))
+    kind = next(found, None)
+    return kind(text) if kind else None
+
+
 def _engine_name(error: duckdb.Error) -> str:
     if isinstance(error, duckdb.OutOfMemoryException):
         return "EXCEEDED_LOCAL_MEMORY_LIMIT"
@@ -56,6 +72,18 @@ def _engine_name(error: duckdb.Error) -> str:
         return "GENERIC_INTERNAL_ERROR"
     return read_marker(text) or _by_class(error)
 
+
+_BY_PREFIX: tuple[tuple[str, type[duckdb.Error]], ...] = (
+    ("Conversion", duckdb.ConversionException),
+    ("Out of Range", duckdb.OutOfRangeException),
+    ("Invalid Input", duckdb.InvalidInputException),
+    ("Invalid Type", duckdb.InvalidTypeException),
+    ("Mismatch Type", duckdb.TypeMismatchException),
+    ("Not implemented", duckdb.NotImplementedException),
+    ("Out of Memory", duckdb.OutOfMemoryException),
+    ("INTERRUPT", duckdb.InterruptException),
+)
+"""How the texts of DuckDB's errors begin."""
 
 _BY_CLASS: tuple[tuple[type[duckdb.Error], str], ...] = (
     (duckdb.OutOfRangeException, "NUMERIC_VALUE_OUT_OF_RANGE"),
