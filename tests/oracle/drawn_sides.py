@@ -240,7 +240,7 @@ def _run(database: duckdb.DuckDBPyConnection, made: GovernedQuery) -> Outcome:
     try:
         check_statement(database, made.sql)
         batches = list(database.sql(made.sql).to_arrow_reader(10_000))
-    except (duckdb.Error, pa.ArrowException) as error:
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
         return Outcome(name_of(error), planned=True)
     rows = [row for batch in batches for row in tuples(batch)]
     return Outcome(planned=True, heads=heads, rows=tuple(map(_plain, rows)))
