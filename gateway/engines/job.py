@@ -34,7 +34,7 @@ class ScanJob:
 
     Exactly one of ``location`` (an Iceberg metadata file) and ``rows`` (an Arrow IPC
     stream) is set. ``row_filter`` is enforced on every batch. ``hints`` are predicates the
-    text applies as well: they prune files, row groups and rows of an Iceberg table.
+    text applies as well: they prune files and row groups, under a row filter rows too.
     """
 
     name: str

@@ -40,11 +40,12 @@ class GovernedScan:
 
     Hidden rows never leave it: the row filter runs on every batch before it is offered.
 
-    The statement's hints run on every batch too, and not only on file statistics. Those
-    statistics describe hidden rows as well: were hints to drop files alone, a visible row
-    on which a later expression fails would raise its error or not depending on whether a
-    hidden row of its file lies in the asked range. So what leaves the scan is a function
-    of the visible rows and the statement; what is pruned decides only how soon it leaves.
+    Where there is a row filter the statement's hints run on every batch too, and not only
+    on file statistics. Those describe hidden rows as well: were hints to drop files alone,
+    a visible row on which a later expression fails would raise its error or not depending
+    on whether a hidden row of its file lies in the asked range. So what leaves the scan is
+    a function of the visible rows and the statement; pruning decides only how soon. A scan
+    without a row filter has nothing to hide: there its hints drop files and row groups alone.
     """
 
     def __init__(self, job: ScanJob, tables: Tables, cancel: threading.Event) -> None:
@@ -53,8 +54,10 @@ class GovernedScan:
         self.failure: Exception | None = None
         self.files = 0
         self._open, self._schema, hints = self._source(job, tables)
-        wanted = (*hints, job.row_filter) if job.row_filter else hints
-        self._filter = RowFilter(CompoundCondition("and", wanted), self._schema) if wanted else None
+        self._filter: RowFilter | None = None
+        if job.row_filter:
+            exact = CompoundCondition("and", (*hints, job.row_filter))
+            self._filter = RowFilter(exact, self._schema)
 
     def __arrow_c_schema__(self) -> object:
         return self._schema.__arrow_c_schema__()
