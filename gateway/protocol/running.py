@@ -28,6 +28,7 @@ _LOG = structlog.get_logger()
 _POLL_SECONDS = 1.0
 _FIRST_GRACE, _LATER_GRACE = 0.01, 0.2
 _LINGER_SECONDS = 60.0
+_LINGER_BYTES = 64 << 20
 _REMEMBERED = 1000
 _REAP_SECONDS = 5.0
 
@@ -148,6 +149,11 @@ class RunningQuery:
             self._served, self._page = token, page
             self.touched = time.monotonic()
             return page
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of rows kept for a client that asks for its page again."""
+        return len(self._page.data or b"") if self._page is not None else 0
 
     def touch(self) -> None:
         """Note that the client is still there."""
@@ -312,6 +318,16 @@ class RunningQueries:
         self._one_ended.set()
         self._metrics.open_queries.dec()
         self.ended(query.record)
+        self._forget_ended()
+
+    def _forget_ended(self) -> None:
+        """Keep the last pages of ended statements within bounds; the newest stay."""
+        kept = 0
+        for query in reversed(list(self._queries.values())):
+            if query.record.outcome:
+                kept += query.held_bytes
+                if kept > _LINGER_BYTES and self._queries.get(query.record.query_id) is query:
+                    del self._queries[query.record.query_id]
 
     async def reap(self) -> None:
         """End abandoned statements and forget ended ones, for ever."""
