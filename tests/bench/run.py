@@ -8,14 +8,14 @@ import json
 import os
 import platform
 
-from tests.bench import embedded, rewriting
+from tests.bench import embedded, rewriting, tokens
 
 
 def main() -> None:
     """Measure on a quiet machine; ``--scale`` makes a smaller TPC-H for a first look."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0)
-    parser.add_argument("--only", choices=("rewriting", "embedded"))
+    parser.add_argument("--only", choices=("rewriting", "embedded", "tokens"))
     options = parser.parse_args()
     found: dict[str, object] = {
         "machine": {
@@ -24,9 +24,12 @@ def main() -> None:
             "python": platform.python_version(),
         }
     }
-    if options.only != "embedded":
+    wanted = {options.only} if options.only else {"rewriting", "tokens", "embedded"}
+    if "rewriting" in wanted:
         found["rewriting"] = asyncio.run(rewriting.measure())
-    if options.only != "rewriting":
+    if "tokens" in wanted:
+        found["tokens"] = tokens.measure()
+    if "embedded" in wanted:
         found["embedded"] = asyncio.run(embedded.measure(options.scale))
     print(json.dumps(found, indent=2))
 

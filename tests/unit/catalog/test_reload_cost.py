@@ -35,14 +35,14 @@ def test_reloading_one_domain_of_fifty_costs_a_tenth_at_most(tmp_path: Path):
     cold, warm = [], []
     for _ in range(5):
         loader = Loader({})
-        began = time.perf_counter()
+        began = time.process_time()
         loaded = loader.load(read_files(mesh))
-        cold.append(time.perf_counter() - began)
+        cold.append(time.process_time() - began)
         assert len(loaded.snapshot.tables) == DOMAINS * TABLES
         changed = mesh / "d7.yaml"
         changed.write_text(changed.read_text() + "# a remark\n")
-        began = time.perf_counter()
+        began = time.process_time()
         again = loader.load(read_files(mesh))
-        warm.append(time.perf_counter() - began)
+        warm.append(time.process_time() - began)
         assert again.snapshot.version != loaded.snapshot.version
     assert min(warm) / min(cold) <= LIMIT
