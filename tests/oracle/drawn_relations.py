@@ -147,10 +147,10 @@ class Relations(ABC):
 
     def _table(self, withs: dict[str, Drawn], taken: set[str]) -> tuple[str, list[Ref]]:
         visible = VIEWS[self.person]
-        names = list(SCHEMAS) if self.chance(60) else [n for n in SCHEMAS if n in visible]
+        names = list(SCHEMAS) if self._astray() else [n for n in SCHEMAS if n in visible]
         name = names[self.draw(len(names))]
         shown = visible.get(name)
-        listed = list(shown[0]) if shown and not self.chance(60) else list(SCHEMAS[name])
+        listed = list(shown[0]) if shown and not self._astray() else list(SCHEMAS[name])
         written = (name, f"drawn.{name}", f'lake.drawn."{name}"', f"LAKE.Drawn.{name}")
         text = written[self.draw(4)]
         if name in withs and text == name:
@@ -162,6 +162,10 @@ class Relations(ABC):
         refs = [Ref(alias, column, _kind(name, column)) for column in listed]
         return text, refs
 
+    def _astray(self) -> bool:
+        """Whether to name what this person may not see."""
+        return not self.portable and self.chance(60)
+
     def _alias(self, taken: set[str]) -> str:
         free = [name for name in _ALIASES if name not in taken]
         if free:
@@ -172,9 +176,8 @@ class Relations(ABC):
 
 def _clash(local: Sequence[Ref], refs: Sequence[Ref]) -> bool:
     """Whether a column merged by USING, which has no relation, would be ambiguous."""
-    both = (*local, *refs)
-    merged = {ref.name for ref in both if not ref.relation}
-    return any(ref.name in merged and ref.relation for ref in both)
+    names = [ref.name for ref in (*local, *refs)]
+    return any(names.count(ref.name) > 1 for ref in (*local, *refs) if not ref.relation)
 
 
 def _kind(table: str, column: str) -> str:
