@@ -94,9 +94,14 @@ def configure_logs(level: str = "INFO", *, pretty: bool = False) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_standard_error,
         cache_logger_on_first_use=False,
     )
+
+
+def _standard_error(*_: object) -> structlog.PrintLogger:
+    """Log to what is standard error now, not to what it was when logs were configured."""
+    return structlog.PrintLogger(sys.stderr)
 
 
 def where(error: BaseException) -> dict[str, Any]:
