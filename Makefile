@@ -25,7 +25,7 @@ $(UV):
 	@$(PYTHON) -m pip install -q --disable-pip-version-check --root-user-action=ignore --target .tools "uv==$(UV_VERSION)"
 
 .venv/.done: requirements.lock pyproject.toml | $(UV)
-	@echo "installing (once, about 250 MB)"
+	@echo "installing (once, about 210 MB to download)"
 	@$(UV) venv -q --clear --python $(PYTHON) .venv
 	@$(UV) pip sync -q --require-hashes requirements.lock
 	@$(UV) pip install -q --no-deps --no-build-isolation -e .
