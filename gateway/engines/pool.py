@@ -101,8 +101,10 @@ class Pool:
         return worker
 
     def _worn(self, worker: WorkerProcess) -> bool:
+        """Whether a worker has served its time, or a past query left too little for the next."""
         old = worker.queries >= self._limits.queries_per_worker
-        return old or worker.resident_bytes > self._limits.resident_bytes
+        cramped = worker.room_bytes < self._config.memory // 2
+        return old or cramped or worker.resident_bytes > self._limits.resident_bytes
 
 
 async def _settled(worker: WorkerProcess) -> bool:

@@ -38,6 +38,7 @@ class WorkerProcess:
         self._functions: set[tuple[str, str]] = set()
         self.queries = 0
         self.resident_bytes = 0
+        self.room_bytes = 0
 
     @classmethod
     async def start(cls, config: WorkerConfig) -> WorkerProcess:
@@ -81,6 +82,7 @@ class WorkerProcess:
             if frame.kind is Kind.READY:
                 said: dict[str, Any] = json.loads(frame.payload)
                 self.resident_bytes = int(said["rss"])
+                self.room_bytes = int(said["room"])
                 return
 
     async def send(self, kind: Kind, query: int, payload: bytes = b"") -> None:

@@ -83,7 +83,7 @@ class Worker:
         _cap_memory(config.memory)
         threading.Thread(target=self._listen, daemon=True).start()
         connection = open_database(config)
-        self._say(Kind.READY, 0, {"rss": _rss()})
+        self._say(Kind.READY, 0, _size())
         while True:
             frame = self._jobs.get()
             job: QueryJob = pickle.loads(frame.payload)  # noqa: S301 - our own parent
@@ -91,7 +91,7 @@ class Worker:
             connection.close()
             connection = open_database(config)
             gc.collect()
-            self._say(Kind.READY, job.id, {"rss": _rss()})
+            self._say(Kind.READY, job.id, _size())
 
     def _listen(self) -> None:
         try:
@@ -240,8 +240,13 @@ def _cap_memory(budget: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _rss() -> int:
-    return int(_status("VmRSS")) * 1024
+def _size() -> dict[str, int]:
+    """Resident bytes, and how much address space is left below the cap."""
+    cap = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return {
+        "rss": int(_status("VmRSS")) * 1024,
+        "room": cap - int(_status("VmSize")) * 1024,
+    }
 
 
 def _status(key: str) -> str:
