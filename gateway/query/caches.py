@@ -13,10 +13,8 @@ from gateway.names import TableName
 from gateway.policy.model import Decision
 from gateway.query.capped import CappedWorker
 from gateway.sql.govern import govern
-from gateway.sql.lex import tokens
-from gateway.sql.limits import HEAVY_TOKENS
 from gateway.sql.model import Defaults, Engine, GovernedQuery, Statement
-from gateway.sql.parse import parse
+from gateway.sql.parse import is_heavy, parse
 from gateway.sql.resolve import resolve
 from gateway.sql.sessionfns import session_names, session_values
 
@@ -121,11 +119,6 @@ class PlanCaches:
             return {}
         values = session_values(asked.session, asked.principal.id, asked.now)
         return {name: value for name, value in values.items() if name in names}
-
-
-def is_heavy(text: str) -> bool:
-    """Return whether a text has so many tokens that it is analysed apart."""
-    return len(text) > HEAVY_TOKENS and len(tokens(text)) > HEAVY_TOKENS
 
 
 def _governed(

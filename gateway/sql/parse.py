@@ -34,8 +34,8 @@ def parse(text: str, defaults: Defaults) -> Statement:
 
 
 def is_heavy(text: str) -> bool:
-    """Whether a statement should be parsed in a capped worker; raises its lexical refusals."""
-    return len(tokens(text)) > HEAVY_TOKENS
+    """Whether a statement should be parsed in a capped worker; raises a long text's refusals."""
+    return len(text) > HEAVY_TOKENS and len(tokens(text)) > HEAVY_TOKENS
 
 
 def digest(text: str) -> str:
