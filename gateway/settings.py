@@ -13,7 +13,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "MESHGATE_"
 OTHER_NAMES = frozenset(
-    {"MESHGATE_CACHE", "MESHGATE_DATA", "MESHGATE_OPA", "MESHGATE_REQUIRE", "MESHGATE_REWRITE"}
+    {
+        "MESHGATE_CACHE",
+        "MESHGATE_DATA",
+        "MESHGATE_LAB",
+        "MESHGATE_OPA",
+        "MESHGATE_REQUIRE",
+        "MESHGATE_REWRITE",
+    }
 )
 """Names read elsewhere: where the demo's data lies, and what tests use."""
 
@@ -42,15 +49,28 @@ class ServerSettings(_Section):
     tls_key: Path | None = None
     internal_host: str = "127.0.0.1"
     internal_port: Port | None = None
+    internal_tls_certificate: Path | None = None
+    internal_tls_key: Path | None = None
+    internal_client_ca: Path | None = None
+    gzip: Literal["auto", "always", "never"] = "auto"
     drain_seconds: Seconds = 30.0
 
 
 class IdentitySettings(_Section):
-    """Who may log in, and how. ``trust_user_header`` is for loopback binds alone."""
+    """Who may log in, and how. ``trust_user_header`` is for loopback binds alone.
+
+    Login by JWT needs ``jwt_issuer``, ``jwt_audience`` and one of ``jwks_url``, ``jwks_file``.
+    """
 
     directory_file: Path | None = None
     password_file: Path | None = None
     token_file: Path | None = None
+    jwt_issuer: str = ""
+    jwt_audience: str = ""
+    jwks_url: str = ""
+    jwks_file: Path | None = None
+    jwt_principal_claim: str = "sub"
+    jwt_groups_claim: str = ""
     trust_user_header: bool | None = None
 
 
@@ -59,6 +79,7 @@ class CatalogSettings(_Section):
 
     directory: Path = Path("catalogs")
     grants_file: Path | None = None
+    connections_file: Path | None = None
 
 
 class PolicySettings(_Section):
@@ -73,13 +94,38 @@ class PolicySettings(_Section):
 
 
 class EngineSettings(_Section):
-    """The embedded engine's workers and what each may use."""
+    """What runs governed statements; the rest is for the embedded engine's workers."""
 
+    kind: Literal["embedded", "trino"] = "embedded"
     workers: Count = 2
     threads: Count = 2
     memory_bytes: Count = 1 << 30
     waiting: Count = 32
     temp_bytes: Annotated[int, Field(ge=0)] = 1 << 30
+
+
+class TrinoSettings(_Section):
+    """The Trino cluster governed statements run on, and how the gateway logs in there.
+
+    ``second_lock`` ``required``: the cluster must prove that it asks this gateway, else it serves
+    nothing. ``unproven_version`` ``restricted`` serves restricted tables on Trino versions the
+    barrier suite has not proven; ``refuse`` does not. ``forwarded_https`` sends
+    ``X-Forwarded-Proto: https`` where a test cluster takes passwords without TLS.
+    """
+
+    url: str = ""
+    cluster: str = "main"
+    user: str = "meshgate"
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    forwarded_https: bool = False
+    connect_seconds: Seconds = 5.0
+    read_seconds: Seconds = 30.0
+    second_lock: Literal["required", "off"] = "required"
+    unproven_version: Literal["refuse", "restricted"] = "refuse"
+    key_table: str = "gov.gw.keys"
+    key_database_url: SecretStr | None = None
+    pin_seconds: Annotated[float, Field(ge=60)] = 60.0
 
 
 class QuerySettings(_Section):
@@ -92,9 +138,14 @@ class QuerySettings(_Section):
 
 
 class StateSettings(_Section):
-    """Where the gateway keeps what must survive a restart: keys and audit records."""
+    """Where the gateway keeps what must survive a restart: keys, audit records, open statements.
+
+    ``database_url`` (``postgresql://…``) shares records and open statements between gateways;
+    without it they stand in ``directory``.
+    """
 
     directory: Path = Path(".run/state")
+    database_url: SecretStr | None = None
 
 
 class LogSettings(_Section):
@@ -116,6 +167,7 @@ class Settings(BaseSettings):
     catalog: CatalogSettings = CatalogSettings()
     policy: PolicySettings = PolicySettings()
     engine: EngineSettings = EngineSettings()
+    trino: TrinoSettings = TrinoSettings()
     query: QuerySettings = QuerySettings()
     state: StateSettings = StateSettings()
     log: LogSettings = LogSettings()

@@ -1,0 +1,1 @@
+"""A Trino cluster as an engine: client, pages, probes, redaction."""

@@ -1,0 +1,1 @@
+"""The second lock: answers what Trino's OPA plugin asks, from the same decisions."""

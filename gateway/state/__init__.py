@@ -1,0 +1,1 @@
+"""State that the gateways of one deployment share: SQLite for one process, else PostgreSQL."""
