@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -36,9 +37,13 @@ def _jar(name: str) -> Path | None:
 
 def require(part: str, found: Path | None) -> Path:
     """The part's path; without it a skip that says so, or a failure where it is required."""
-    if found is not None:
-        return found
-    message = f"{part} is not here: run `make fetch`"
+    if found is None:
+        missing(part, f"{part} is not here: run `make fetch`")
+    return found
+
+
+def missing(part: str, message: str) -> NoReturn:
+    """Skip saying why; fail where the part is required."""
     if part in REQUIRED:
         pytest.fail(message)
     pytest.skip(message)

@@ -1,0 +1,1 @@
+"""Real parts of the lab: PostgreSQL, Trino, OPA, an Iceberg REST catalog, a gateway."""

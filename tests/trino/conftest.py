@@ -1,0 +1,92 @@
+"""Every test here needs the lab of real parts: ``make trino-test`` starts it once for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+import trino
+from pyiceberg.catalog.sql import SqlCatalog
+
+from tests.parts import missing
+from tests.realparts import addresses
+from tests.realparts.addresses import Addresses
+
+_HERE = Path(__file__).parent
+_HOW = "no lab is up: `make trino-test`, or `make trino-lab` and MESHGATE_LAB=<its file>"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _HERE in item.path.parents:
+            item.add_marker(pytest.mark.trino)
+
+
+@pytest.fixture(scope="session")
+def lab() -> Addresses:
+    """The running lab; without one a skip that says so, a failure where trino is required."""
+    found = addresses.named()
+    if found is None:
+        missing("trino", _HOW)
+    return found
+
+
+def _part(lab: Addresses, name: str) -> Addresses:
+    """The lab, where the named part of it is up."""
+    if not getattr(lab, name):
+        missing("trino", f"the lab has no {name}")
+    return lab
+
+
+@pytest.fixture(scope="session")
+def locked(lab: Addresses) -> Addresses:
+    """The lab with the Trino that asks the gateway."""
+    return _part(lab, "locked")
+
+
+@pytest.fixture(scope="session")
+def governed(lab: Addresses) -> Addresses:
+    """The lab with the gateway in front of the locked Trino."""
+    return _part(lab, "gateway")
+
+
+@pytest.fixture(scope="session")
+def rest(lab: Addresses) -> Addresses:
+    """The lab with the Iceberg REST catalog."""
+    return _part(lab, "rest")
+
+
+@pytest.fixture
+def bare(lab: Addresses) -> Iterator[trino.dbapi.Cursor]:
+    """A cursor on the Trino without access control."""
+    with lab.connect_bare() as connection:
+        yield connection.cursor()
+
+
+@pytest.fixture
+def scratch(lab: Addresses, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A schema of the ``lake`` catalog for this test alone, dropped with all it holds."""
+    name = "x_" + "".join(c if c.isalnum() else "_" for c in request.node.name.lower())[:60]
+    with lab.connect_bare() as connection:
+        cursor = connection.cursor()
+        cursor.execute(f"DROP SCHEMA IF EXISTS lake.{name} CASCADE").fetchall()
+        cursor.execute(f"CREATE SCHEMA lake.{name}").fetchall()
+        yield name
+        cursor.execute(f"DROP SCHEMA IF EXISTS lake.{name} CASCADE").fetchall()
+
+
+@pytest.fixture
+def lake(lab: Addresses) -> Iterator[SqlCatalog]:
+    """Trino's ``lake`` catalog by pyiceberg."""
+    with closing(SqlCatalog("lake", **lab.iceberg())) as catalog:
+        yield catalog
+
+
+@pytest.fixture
+def database(lab: Addresses) -> Iterator[psycopg.Connection]:
+    """Meshgate's own database, in autocommit."""
+    with psycopg.connect(lab.database("meshgate"), autocommit=True) as connection:
+        yield connection
