@@ -5,14 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from gateway.audit.model import FINISHED, AuditRecord, instant
+from gateway.audit.model import FINISHED, AuditRecord, Result, instant
 
 VERSION = 1
 # ``body`` is canonical JSON and rows are only ever added: writer, sequence, hash and
@@ -186,18 +186,26 @@ class Database:
         found = self._connection.execute(_OPEN, {"before": before}).fetchall()
         dead = [(query_id, body) for query_id, body in found if query_id not in running]
         for query_id, body in dead:
-            self._close_one(query_id, orjson.loads(body))
+            self._close_one(query_id, orjson.loads(body), Result("abandoned"))
         return len(dead)
 
-    def _close_one(self, query_id: str, body: dict[str, Any]) -> None:
-        time = instant(datetime.now(UTC))
-        body.update(phase=FINISHED, time=time)
-        body["result"]["state"] = "abandoned"
+    def end(self, query_id: str, result: Result, engine_query_id: str) -> None:
+        """Close one statement by its ``started`` record; the first end of a statement stands."""
+        body = self.find(query_id)
+        if body is not None and body["phase"] != FINISHED:
+            body["engine_query_id"] = engine_query_id or body["engine_query_id"]
+            self._close_one(query_id, body, result)
+
+    def _close_one(self, query_id: str, body: dict[str, Any], result: Result) -> None:
+        now = datetime.now(UTC)
+        wall = now - datetime.fromisoformat(body["time"])
+        body["cost"]["wall_us"] = wall // timedelta(microseconds=1)
+        body.update(phase=FINISHED, time=instant(now), result=asdict(result))
         tables = tuple(table["name"] for table in body["tables"])
         self._insert(
             _Fields(
-                *(query_id, FINISHED, body["kind"], time, body["who"]["id"]),
-                *("abandoned", "", tuple(dict.fromkeys(tables))),
+                *(query_id, FINISHED, body["kind"], body["time"], body["who"]["id"]),
+                *(result.state, result.error_name, tuple(dict.fromkeys(tables))),
             ),
             orjson.dumps(body, option=orjson.OPT_SORT_KEYS).decode(),
         )

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gateway.audit.database import Database, Row
-from gateway.audit.model import FINISHED, STARTED, AuditRecord, instant
+from gateway.audit.model import FINISHED, STARTED, AuditRecord, Result, instant
 from gateway.errors import MeshgateError
 
 _T = TypeVar("_T")
@@ -62,6 +62,17 @@ class AuditStore:
 
         """
         await self._record(record, FINISHED)
+
+    async def end(self, query_id: str, result: Result, engine_query_id: str = "") -> None:
+        """Make a ``finished`` record of what another process, or an earlier one, started.
+
+        Nothing happens where the statement has ended, or was never started.
+
+        Raises:
+            MeshgateError: CONFIGURATION_UNAVAILABLE if it cannot be written.
+
+        """
+        await self._ask(lambda database: database.end(query_id, result, engine_query_id))
 
     async def query(
         self,

@@ -78,10 +78,17 @@ class Recorder:
 
     async def started(self, plan: Plan, asked: Asked) -> OpenRecord:
         """Make the ``started`` record durable; raises CONFIGURATION_UNAVAILABLE if it cannot."""
-        record = _admitted(plan, asked)
-        if self._store is not None:
-            await self._store.started(record)
-        return OpenRecord(self._store, record)
+        record = self.opening(plan, asked)
+        await record.started()
+        return record
+
+    def opening(self, plan: Plan, asked: Asked) -> OpenRecord:
+        """The record of a statement that is about to start; nothing is written yet."""
+        return OpenRecord(self._store, _admitted(plan, asked))
+
+    def found(self, query_id: str) -> FoundRecord:
+        """The record of a statement that another process started."""
+        return FoundRecord(self._store, query_id)
 
     async def dropped(self, plan: Plan, asked: Asked, state: str) -> None:
         """Record an admitted statement that ended before it was started."""
@@ -105,7 +112,7 @@ class Recorder:
         await self._store.finished(record)
 
 
-def as_refusal(error: Exception) -> MeshgateError:
+def as_refusal(error: BaseException) -> MeshgateError:
     """The error as its record names it: a defect has no name of its own."""
     if isinstance(error, MeshgateError):
         return error
@@ -122,6 +129,11 @@ class OpenRecord:
         self._closed = False
         self.rows = 0
         self.bytes = 0
+
+    async def started(self) -> None:
+        """Make it durable; raises CONFIGURATION_UNAVAILABLE if it cannot be."""
+        if self._store is not None:
+            await self._store.started(self._record)
 
     def count(self, rows: int, size: int) -> None:
         """Add delivered rows and their Arrow bytes."""
@@ -140,6 +152,11 @@ class OpenRecord:
         """Stopped from outside: cancelled, abandoned, revoked, or failed by a named error."""
         await self._close(Result(state, error_name, rows=self.rows, bytes=self.bytes))
 
+    async def end(self, result: Result, engine_query_id: str = "") -> None:
+        """The statement ended on a cluster, where it had that id."""
+        self._record = replace(self._record, engine_query_id=engine_query_id)
+        await self._close(result)
+
     async def _close(self, result: Result) -> None:
         if self._closed or self._store is None:
             return
@@ -153,6 +170,22 @@ class OpenRecord:
                 cost=replace(self._record.cost, wall_us=wall),
             )
         )
+
+
+class FoundRecord:
+    """The record of a statement that another process started, or this one before a restart."""
+
+    def __init__(self, store: AuditStore | None, query_id: str) -> None:
+        self._store = store
+        self._query_id = query_id
+
+    async def end(self, result: Result, engine_query_id: str = "") -> None:
+        """Make ``finished`` of what the store holds as ``started``; the first end stands."""
+        if self._store is not None:
+            await self._store.end(self._query_id, result, engine_query_id)
+
+
+Ending = OpenRecord | FoundRecord
 
 
 def _admitted(plan: Plan, asked: Asked) -> AuditRecord:

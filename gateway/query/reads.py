@@ -1,0 +1,44 @@
+"""What a governed statement makes the engine read: told to the second lock before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from gateway.names import TableName
+from gateway.policy.model import Condition, FieldCondition
+from gateway.sql.model import GovernedQuery, Scan
+
+_KEYED = frozenset({"token", "keyed-hash"})
+
+
+def reads_of(governed: GovernedQuery) -> Mapping[TableName, frozenset[str]]:
+    """Every column the governed text names, by table: those it uses and those filters test.
+
+    A mask reads the column it masks and no other. A table may come with no column at all.
+    """
+    found: dict[TableName, set[str]] = {}
+    for scan in governed.scans:
+        columns = found.setdefault(scan.table.name, set())
+        columns.update(scan.used)
+        if scan.decision.row_filter is not None:
+            columns.update(_fields(scan.decision.row_filter))
+    return MappingProxyType({name: frozenset(columns) for name, columns in found.items()})
+
+
+def keyed(governed: GovernedQuery) -> bool:
+    """Whether a mask of the governed text reads the key table."""
+    return any(_keyed(scan) for scan in governed.scans)
+
+
+def _keyed(scan: Scan) -> bool:
+    decided = (scan.decision.column(name) for name in scan.used)
+    return any(c is not None and c.mask is not None and c.mask.kind in _KEYED for c in decided)
+
+
+def _fields(condition: Condition) -> Iterator[str]:
+    if isinstance(condition, FieldCondition):
+        yield condition.field
+        return
+    for part in condition.parts:
+        yield from _fields(part)

@@ -1,0 +1,197 @@
+"""Statements that run on a cluster: opened, submitted, recorded, continued and ended.
+
+Nothing is submitted but verified text. Before a page can be asked for, three things stand:
+the ``started`` record, the active decision the second lock looks up, and the open statement
+by which any gateway of the deployment can end it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+
+from gateway.audit.model import Result
+from gateway.engines.relay import RelayEngine
+from gateway.errors import MeshgateError
+from gateway.query.asked import Asked
+from gateway.query.opened import OpenStatement, OpenStatements
+from gateway.query.plan import Plan
+from gateway.query.reads import keyed, reads_of
+from gateway.query.recording import Ending, Recorder, as_refusal
+from gateway.relayed import ClientSettings, Handle, RelayedPage
+from gateway.sql.model import GovernedQuery
+from gateway.state.active import ActiveDecision, ActiveDecisions
+
+_FORWARDED = ("join_distribution_type", "join_reordering_strategy")
+_TIMES = frozenset({"query_max_execution_time", "query_max_run_time"})
+_LOST = frozenset({"NO_NODES_AVAILABLE", "REMOTE_HOST_GONE"})
+_ATTEMPTS = 2
+_GRACE_SECONDS = 60.0  # a decision outlives its statement's deadline: the end is seen late
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What a second attempt needs; known to the gateway that took the statement alone."""
+
+    governed: GovernedQuery
+    settings: ClientSettings
+
+
+class Relayed:
+    """One statement on a cluster, as its gateway or another one continues it."""
+
+    def __init__(
+        self, relays: Relays, query_id: str, record: Ending, again: Again | None = None
+    ) -> None:
+        self._relays = relays
+        self._query_id = query_id
+        self._record = record
+        self._again = again
+
+    async def page(self, handle: Handle, patience: float) -> RelayedPage:
+        """The next page; where the cluster lost the statement before its first row, once more.
+
+        Raises:
+            MeshgateError: REMOTE_HOST_GONE, GENERIC_INTERNAL_ERROR.
+
+        """
+        try:
+            page = await self._relays.engine.page(handle, patience)
+        except MeshgateError as error:
+            page = await self._once_more(handle, error, patience)
+        if page.rows:
+            self._again = None
+        return page
+
+    async def _once_more(
+        self, handle: Handle, error: MeshgateError, patience: float
+    ) -> RelayedPage:
+        again, attempt = self._again, handle.attempt + 1
+        if again is None or error.name not in _LOST or attempt > _ATTEMPTS:
+            raise error
+        engine = self._relays.engine
+        fresh = await engine.submit(again.governed, again.settings, attempt)
+        return await engine.page(fresh, patience)
+
+    async def cancel(self, handle: Handle, *, partial: bool = False) -> None:
+        """End the work on the cluster, or its reading; never raises."""
+        await self._relays.engine.cancel(handle, partial=partial)
+
+    def touch(self, handle: Handle) -> None:
+        """Note that its client is there, and where the statement stands."""
+        self._relays.statements.touch(self._query_id, handle)
+
+    async def ended(self, result: Result, engine_query_id: str) -> None:
+        """Record the end, durably; the decision is no longer active.
+
+        Raises:
+            MeshgateError: CONFIGURATION_UNAVAILABLE; send no rows then.
+
+        """
+        try:
+            await self._record.end(result, engine_query_id)
+        finally:
+            await self._relays.close(self._query_id)
+
+
+class Relays:
+    """The way to the cluster, with what must be known and recorded on it.
+
+    Args:
+        engine: the cluster.
+        active: what the second lock looks up.
+        statements: the open statements of all gateways of the deployment.
+        recorder: audit records.
+
+    """
+
+    def __init__(
+        self,
+        engine: RelayEngine,
+        active: ActiveDecisions,
+        statements: OpenStatements,
+        recorder: Recorder,
+    ) -> None:
+        self.engine = engine
+        self.statements = statements
+        self._active = active
+        self._recorder = recorder
+
+    async def submit(
+        self, plan: Plan, asked: Asked, actor: str, seconds: float
+    ) -> tuple[Handle, Relayed]:
+        """Submit an admitted statement that may take so many seconds.
+
+        Raises:
+            MeshgateError: the records, the state or the cluster are unavailable; recorded.
+
+        """
+        if plan.governed is None:
+            raise ValueError("only governed text is submitted")
+        settings = client_settings(plan, asked, seconds)
+        record = self._recorder.opening(plan, asked)
+        handle, *failures = await asyncio.gather(
+            self.engine.submit(plan.governed, settings),
+            record.started(),
+            self._active.open(active_decision(plan.governed, asked, seconds)),
+            self.statements.open(_statement(asked, actor, seconds)),
+            return_exceptions=True,
+        )
+        found = [error for error in (handle, *failures) if isinstance(error, BaseException)]
+        if found or not isinstance(handle, Handle):
+            if isinstance(handle, Handle):
+                await self.engine.cancel(handle)
+            await self.close(asked.query_id)
+            await record.failed(as_refusal(found[0]))
+            raise found[0]
+        self.statements.touch(asked.query_id, handle)
+        return handle, Relayed(self, asked.query_id, record, Again(plan.governed, settings))
+
+    def continued(self, query_id: str) -> Relayed:
+        """A statement that another gateway took, or this one before it was restarted."""
+        return Relayed(self, query_id, self._recorder.found(query_id))
+
+    async def close(self, query_id: str) -> None:
+        """Forget an ended statement."""
+        await self._active.close(query_id)
+        await self.statements.end(query_id)
+
+
+def client_settings(plan: Plan, asked: Asked, seconds: float) -> ClientSettings:
+    """What of a session reaches the cluster; a time limit the client set is capped to ours."""
+    session = asked.session
+    decision = plan.decision.decision_id if plan.decision else asked.query_id
+    known = {name: session.properties[name] for name in _FORWARDED if name in session.properties}
+    if not _TIMES.isdisjoint(session.properties):
+        known["query_max_run_time"] = f"{seconds:.3f}s"
+    return ClientSettings(
+        asked.principal.id,
+        decision,
+        session.source,
+        session.client_tags,
+        session.time_zone,
+        session.language,
+        tuple(sorted(session.capabilities)),
+        MappingProxyType(known),
+    )
+
+
+def active_decision(governed: GovernedQuery, asked: Asked, seconds: float) -> ActiveDecision:
+    """What the second lock may allow this principal while the statement runs."""
+    lasts = timedelta(seconds=seconds + _GRACE_SECONDS)
+    return ActiveDecision(
+        asked.query_id,
+        asked.principal.id,
+        governed.decision_id,
+        asked.now,
+        asked.now + lasts,
+        reads_of(governed),
+        keyed(governed),
+    )
+
+
+def _statement(asked: Asked, actor: str, seconds: float) -> OpenStatement:
+    deadline = asked.now + timedelta(seconds=seconds)
+    return OpenStatement(asked.query_id, asked.principal.id, actor, asked.now, deadline)
