@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from gateway.catalog.model import Table
 from gateway.datatypes import DataType
-from gateway.names import quote
 from gateway.policy.model import CompoundCondition, Condition, FieldCondition
 from gateway.sql.model import Engine
-from gateway.sql.spelling import FLOATS, INTEGERS, TZ, literal, text_literal
+from gateway.sql.spelling import FLOATS, INTEGERS, TZ, literal, reference, text_literal
 
 _COMPARE = {"eq": "=", "ne": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 _LISTS = {"in": "IN", "nin": "NOT IN"}
@@ -37,7 +36,7 @@ class _Place:
         found = self.table.column(name)
         if found is None:
             raise ValueError("a row filter names a column its table does not have")
-        return f"{quote(self.alias)}.{quote(name)}", found.type
+        return reference(self.alias, name), found.type
 
 
 def where(condition: Condition, table: Table, engine: Engine, alias: str) -> str:

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.catalog.model import Column, TokenDomain
-from gateway.names import quote
 from gateway.sql.model import Engine
-from gateway.sql.spelling import spell, text_literal
+from gateway.sql.spelling import reference, spell, text_literal
 
 UPPER = "'ABCDEFGHIJKLMNOPQRSTUVWXYZ'"
 LOWER = "'abcdefghijklmnopqrstuvwxyz'"
@@ -44,7 +43,7 @@ class Writer:
     @property
     def x(self) -> str:
         """The raw column."""
-        return f"{quote(self.place.alias)}.{quote(self.column.name)}"
+        return reference(self.place.alias, self.column.name)
 
     @property
     def type(self) -> str:

@@ -42,6 +42,11 @@ def text_literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def reference(alias: str, column: str) -> str:
+    """Name a column: ``"alias"."column"``, bare where there is no alias (native expressions)."""
+    return f"{quote(alias)}.{quote(column)}" if alias else quote(column)
+
+
 def spell(kind: DataType, engine: Engine) -> str:
     """Write a type as the engine reads it; raises ValueError where it has no such type."""
     match engine:

@@ -15,12 +15,12 @@ from gateway.names import TableName, fold
 from gateway.policy.model import Decision, Mask, TableDecision
 from gateway.sql.model import Engine
 from gateway.sql.reader.conditions import normal, padded_instant, plain_domain
-from gateway.sql.reader.secured import Context, Read
-from gateway.sql.reader.tokens import UnreadableError
+from gateway.sql.reader.secured import Context, Read, read_secured
+from gateway.sql.reader.tokens import END, Cursor, UnreadableError, tokens
 from gateway.sql.reader.vocabulary import known_function
 from gateway.sql.reader.walk import Walk
 
-__all__ = ["UnreadableError", "verify"]
+__all__ = ["Context", "UnreadableError", "verify", "verify_secured"]
 
 
 def verify(
@@ -46,6 +46,20 @@ def verify(
             "report the query id to the platform team",
             audit={"verify": str(error)[:200] or type(error).__name__},
         ) from None
+
+
+def verify_secured(text: str, decided: TableDecision, context: Context) -> None:
+    """Return only if one secured sub-query, without its outer alias, reads as decided.
+
+    Raises:
+        UnreadableError: it does not.
+
+    """
+    cursor = Cursor(tokens(text))
+    read = read_secured(cursor, context)
+    if cursor.peek() != END:
+        raise UnreadableError("text after a secured sub-query")
+    _as_decided(read, decided, "trino" if context.engine == "trino" else "duckdb")
 
 
 def _verify(sql: str, engine: Engine, decision: Decision, context: Context) -> None:
