@@ -123,7 +123,6 @@ class TrinoSettings(_Section):
     read_seconds: Seconds = 30.0
     second_lock: Literal["required", "off"] = "required"
     unproven_version: Literal["refuse", "restricted"] = "refuse"
-    key_table: str = "gov.gw.keys"
     key_database_url: SecretStr | None = None
     pin_seconds: Annotated[float, Field(ge=60)] = 60.0
 

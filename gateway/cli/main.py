@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from gateway.cli import audit, catalog, govern, identity, policy, query, serve
+from gateway.cli import audit, catalog, govern, identity, keys, policy, query, serve
 
 app = typer.Typer(
     name="meshgate",
@@ -18,6 +18,7 @@ app = typer.Typer(
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(policy.app, name="policy")
 app.add_typer(audit.app, name="audit")
+app.add_typer(keys.app, name="keys")
 app.add_typer(identity.token_app, name="token")
 app.add_typer(identity.password_app, name="password")
 app.command("serve")(serve.serve)

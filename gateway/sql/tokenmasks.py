@@ -10,7 +10,7 @@ from gateway.catalog.model import Column, TokenDomain
 from gateway.errors import MeshgateError
 from gateway.sql.maskwriter import LOWER, UPPER, Writer
 from gateway.sql.spelling import INTEGERS, text_literal
-from gateway.tokens.names import udf_name
+from gateway.tokens.names import key_id, udf_name
 
 _KEY_ROW = 'SELECT "$k"."k" FROM "gov"."gw"."keys" AS "$k"'
 _MASKS = {"i63": "9223372036854775807", "i53": "9007199254740991"}
@@ -20,17 +20,19 @@ _I63_DIGITS, _I53_DIGITS = 19, 16
 def token(column: Column, w: Writer) -> str:
     """Write the column's token in its domain, with the column's exact type."""
     domain = _domain(column, w)
-    shape = _shape(column, domain)
-    value = _present(column, domain, w)
-    name = f"{domain.name}:v{domain.active.v}"
-    if w.engine == "duckdb":
-        text = f'"{udf_name(domain.name, domain.active.v, shape)}"({value})'
-    else:
-        text = _trino(shape, f"{domain.code}{domain.active.v}", _mac(value, name, w), w)
+    text = rendered(_shape(column, domain), _present(column, domain, w), domain, w)
     exact = column.type.base == "bigint" or (
         column.type.base == "varchar" and not column.type.params
     )
     return text if exact else f"CAST({text} AS {w.type})"
+
+
+def rendered(shape: str, value: str, domain: TokenDomain, w: Writer) -> str:
+    """Write the token, in one of five shapes, of an expression that holds canonical text."""
+    if w.engine == "duckdb":
+        return f'"{udf_name(domain.name, domain.active.v, shape)}"({value})'
+    mac = keyed_mac(value, key_id(domain.name, domain.active.v), w)
+    return _trino(shape, f"{domain.code}{domain.active.v}", mac, w)
 
 
 def keyed_hash(column: Column, w: Writer) -> str:
@@ -40,7 +42,7 @@ def keyed_hash(column: Column, w: Writer) -> str:
     domain = _domain(column, w)
     if w.engine == "duckdb":
         return f'"{udf_name(domain.name, domain.active.v, "hash")}"({w.x})'
-    mac = _mac(w.x, f"{domain.name}:v{domain.active.v}:hash", w)
+    mac = keyed_mac(w.x, key_id(domain.name, domain.active.v, "hash"), w)
     return w.call("lower", w.call("to_hex", mac))
 
 
@@ -73,12 +75,13 @@ def _shape(column: Column, domain: TokenDomain) -> str:
 
 def _present(column: Column, domain: TokenDomain, w: Writer) -> str:
     """Write ``n(x)``: the canonical value, NULL where it is empty or a sentinel."""
-    canonical = _canonical(column, domain, w)
+    canonical = canonical_text(column, domain, w)
     absent = ", ".join(text_literal(value) for value in ("", *domain.null_values))
     return f"CASE WHEN {canonical} NOT IN ({absent}) THEN {canonical} END"
 
 
-def _canonical(column: Column, domain: TokenDomain, w: Writer) -> str:
+def canonical_text(column: Column, domain: TokenDomain, w: Writer) -> str:
+    """Write the column's canonical text; raises ValueError where the canonicalizer has no form."""
     if column.type.base in INTEGERS | {"decimal"}:
         return f"CAST({w.x} AS VARCHAR)"
     match domain.canonicalizer:
@@ -95,8 +98,12 @@ def _canonical(column: Column, domain: TokenDomain, w: Writer) -> str:
             raise ValueError(f"canonicalizer {other} does not apply to {column.type.text()}")
 
 
-def _mac(value: str, key_id: str, w: Writer) -> str:
-    row = f'{_KEY_ROW} WHERE "$k"."id" = {text_literal(key_id)}'
+def keyed_mac(value: str, row_id: str, w: Writer) -> str:
+    """Write Trino's HMAC of a text; the key is the row of that id, read by a sub-query.
+
+    A missing row is the empty key, which Trino refuses; a doubled row fails the sub-query.
+    """
+    row = f'{_KEY_ROW} WHERE "$k"."id" = {text_literal(row_id)}'
     key = w.utf8(f"COALESCE(({row}), '')")
     return w.call("hmac_sha256", w.utf8(value), key)
 

@@ -79,6 +79,11 @@ class KeyRing:
         return found
 
     @property
+    def keys(self) -> tuple[TokenKey, ...]:
+        """Every usable key; printing one shows its fingerprint alone."""
+        return tuple(self._keys.values())
+
+    @property
     def fingerprints(self) -> Mapping[str, str]:
         """``member:v1`` → fingerprint of its token key."""
         return MappingProxyType(
