@@ -1,78 +1,80 @@
 """The audit store: durable before the page, one record per statement and phase.
 
-A writer thread commits records in small groups: everything that waits shares one
-``fsync``. If the store fails, the statement fails: no record, no page.
+If the store fails, the statement fails: no record, no page.
 """
 
 from __future__ import annotations
 
-import asyncio
-import queue
-import threading
-from collections.abc import Callable, Collection
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from gateway.audit.database import Database, Row
-from gateway.audit.model import FINISHED, STARTED, AuditRecord, Result, instant
-from gateway.errors import MeshgateError
-
-_T = TypeVar("_T")
-
-_TIMEOUT_SECONDS = 10.0
-_GROUP = 256
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """Something to do inside one commit, and who waits for it."""
-
-    run: Callable[[Database], Any]
-    done: Future[Any] = field(default_factory=Future)
+from gateway.audit import records
+from gateway.audit.model import FINISHED, STARTED, AuditRecord, Result
+from gateway.state.connection import Connection
+from gateway.state.store import Change, Store
 
 
 class AuditStore:
-    """Writes audit records to SQLite at ``path``. One per process; safe from any event loop."""
+    """Writes audit records to a store, or to SQLite at a path. Safe from any event loop.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._waiting: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
-        self._closed = False
-        Database(path).close()  # a store that cannot be opened stops the start, not a query
-        self._thread = threading.Thread(target=self._write, name="audit-writer", daemon=True)
-        self._thread.start()
+    ``writer`` names this gateway: what it left open is closed when it starts anew.
+    """
 
-    async def started(self, record: AuditRecord) -> None:
-        """Make a ``started`` record durable.
+    def __init__(self, where: Path | Store, writer: str = "") -> None:
+        self._store = where if isinstance(where, Store) else Store.sqlite(where)
+        self._writer = writer
+
+    async def started(self, record: AuditRecord, *also: Change[Any]) -> None:
+        """Make a ``started`` record durable, and other changes with it, in one commit.
 
         Raises:
             MeshgateError: CONFIGURATION_UNAVAILABLE if it cannot be written; send no page then.
 
         """
-        await self._record(record, STARTED)
+        await self._store.write(self._added(record, STARTED), *also)
 
-    async def finished(self, record: AuditRecord) -> None:
+    async def finished(self, record: AuditRecord, *also: Change[Any]) -> None:
         """Make a ``finished`` record durable; the first one of a query stands.
 
         Raises:
             MeshgateError: CONFIGURATION_UNAVAILABLE if it cannot be written.
 
         """
-        await self._record(record, FINISHED)
+        await self._store.write(self._added(record, FINISHED), *also)
 
-    async def end(self, query_id: str, result: Result, engine_query_id: str = "") -> None:
-        """Make a ``finished`` record of what another process, or an earlier one, started.
-
-        Nothing happens where the statement has ended, or was never started.
+    async def end(
+        self, query_id: str, result: Result, engine_query_id: str = "", *also: Change[Any]
+    ) -> bool:
+        """Finish a query from its ``started`` record, whoever wrote that; False if too late.
 
         Raises:
             MeshgateError: CONFIGURATION_UNAVAILABLE if it cannot be written.
 
         """
-        await self._ask(lambda database: database.end(query_id, result, engine_query_id))
+        return await self._store.write(self._ended(query_id, result, engine_query_id), *also)
+
+    async def end_if(
+        self, won: Change[bool], query_id: str, result: Result, engine_query_id: str = ""
+    ) -> bool:
+        """Finish a query in the same commit as ``won``, where that answers True.
+
+        For who finds a statement abandoned: ``won`` is ``OpenStatements.taking(…)``.
+
+        Raises:
+            MeshgateError: CONFIGURATION_UNAVAILABLE if it cannot be written.
+
+        """
+        ended = self._ended(query_id, result, engine_query_id)
+
+        def run(database: Connection) -> bool:
+            if not won.run(database):
+                return False
+            ended.run(database)
+            return True
+
+        return await self._store.write(Change(run, won.committed))
 
     async def query(
         self,
@@ -83,84 +85,37 @@ class AuditStore:
         limit: int = 100,
     ) -> list[dict[str, Any]]:
         """Return bodies of the latest records, newest first, one per statement."""
-        row = Row(principal, table, outcome)
-        return await self._ask(lambda database: database.latest(row, limit))
+        row = records.Row(principal, table, outcome)
+        return await self._store.read(lambda database: records.latest(database, row, limit))
 
     async def find(self, query_id: str) -> dict[str, Any] | None:
         """Return the latest record of one query, or None."""
-        return await self._ask(lambda database: database.find(query_id))
+        return await self._store.read(lambda database: records.find(database, query_id))
 
     async def close_abandoned(self, running: Collection[str], before: datetime) -> int:
-        """Finish, as ``abandoned``, queries started before then that nobody runs; how many."""
-        alive, moment = frozenset(running), instant(before)
-        return await self._ask(lambda database: database.abandon(alive, moment))
+        """Finish, as ``abandoned``, what this gateway started before then; how many.
+
+        Left out are ``running`` and the open statements of any gateway: those end by
+        ``end_if``. What another gateway started is closed when it is a day old.
+        """
+        alive = frozenset(running)
+        return await self._store.write(
+            Change(lambda database: records.abandon(database, alive, before, self._writer))
+        )
 
     def close(self) -> None:
         """Write what waits, then stop. Idempotent."""
-        if not self._closed:
-            self._closed = True
-            self._waiting.put(None)
-            self._thread.join(_TIMEOUT_SECONDS)
+        self._store.close()
 
-    async def _record(self, record: AuditRecord, phase: str) -> None:
+    def _added(self, record: AuditRecord, phase: str) -> Change[None]:
         if record.phase != phase:
             raise ValueError(f"a {record.phase} record cannot be written as {phase}")
         body = record.body().decode()
-        await self._ask(lambda database: database.insert(record, body))
+        return Change(lambda database: records.insert(database, record, body, self._writer))
 
-    async def _ask(self, run: Callable[[Database], _T]) -> _T:
-        if self._closed:
-            raise _unavailable()
-        work = _Work(run)
-        self._waiting.put(work)
-        try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS):
-                answer: _T = await asyncio.wrap_future(work.done)
-                return answer
-        except TimeoutError:
-            raise _unavailable() from None
-
-    def _write(self) -> None:
-        database: Database | None = None
-        while (group := self._next_group()) is not None:
-            try:
-                database = database or Database(self._path)
-                database.commit(group)
-            except Exception as error:  # noqa: BLE001 - whatever it was, nobody may believe in it
-                _fail(group, error)
-                if database is not None:
-                    database.close()
-                database = None  # the next group opens the store anew
-        if database is not None:
-            database.close()
-
-    def _next_group(self) -> list[_Work] | None:
-        """Everything that waits, at most one group; None when closing."""
-        first = self._waiting.get()
-        if first is None:
-            return None
-        group = [first]
-        while len(group) < _GROUP:
-            try:
-                more = self._waiting.get_nowait()
-            except queue.Empty:
-                break
-            if more is None:
-                self._waiting.put(None)
-                break
-            group.append(more)
-        return group
-
-
-def _fail(group: list[_Work], error: Exception) -> None:
-    for work in group:
-        if work.done.set_running_or_notify_cancel():
-            work.done.set_exception(_unavailable(type(error).__name__))
-
-
-def _unavailable(cause: str = "closed") -> MeshgateError:
-    return MeshgateError(
-        "CONFIGURATION_UNAVAILABLE",
-        "access records are unavailable; try again, or tell the platform's operators",
-        audit={"cause": cause},
-    )
+    def _ended(self, query_id: str, result: Result, engine_query_id: str) -> Change[bool]:
+        return Change(
+            lambda database: records.finish(
+                database, query_id, result, self._writer, engine_query_id
+            )
+        )

@@ -43,6 +43,15 @@ class ActiveDecisions(Protocol):
         """Forget it; never raises (it expires by itself)."""
         ...
 
-    async def of(self, principal: str) -> tuple[ActiveDecision, ...]:
-        """All of one principal's, from memory where this process opened them."""
+    async def of(self, principal: str, *, fresh: bool = False) -> tuple[ActiveDecision, ...]:
+        """All of one principal's, from memory where this process opened them.
+
+        What another gateway opened within the last second may be missing: ask again with
+        ``fresh`` before refusing.
+
+        Raises:
+            MeshgateError: CONFIGURATION_UNAVAILABLE where the shared state must be read and
+                cannot be; allow nothing then.
+
+        """
         ...

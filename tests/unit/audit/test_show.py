@@ -6,7 +6,7 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from gateway.audit.database import Database
+from gateway.audit import records
 from gateway.audit.model import (
     AuditRecord,
     ColumnUse,
@@ -18,6 +18,7 @@ from gateway.audit.model import (
     Why,
 )
 from gateway.cli.audit import app
+from gateway.state.connection import SqliteConnection
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TEXT = StatementText("QUERY", "SELECT ?", "f" * 64)
@@ -32,7 +33,7 @@ READ = TableUse(
 @pytest.fixture
 def store(tmp_path):
     path = tmp_path / "audit.db"
-    database = Database(path)
+    database = SqliteConnection(path)
     for record in (
         AuditRecord(
             *("q1", "finished", NOW, Who("alice"), TEXT),
@@ -46,7 +47,7 @@ def store(tmp_path):
             result=Result("refused", "TABLE_NOT_FOUND"),
         ),
     ):
-        database.insert(record, record.body().decode())
+        records.insert(database, record, record.body().decode())
     database.close()
     return path
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 
-from gateway.audit.database import Database
 from gateway.audit.model import AuditRecord, Result, StatementText, TableUse, Who
 from gateway.audit.store import AuditStore
 from gateway.errors import MeshgateError
+from gateway.state.connection import SqliteConnection
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 
@@ -103,7 +103,7 @@ def test_a_store_that_cannot_be_opened_stops_the_start(tmp_path):
 
 
 def test_a_store_of_a_later_version_is_left_alone(path):
-    Database(path).close()
+    SqliteConnection(path).close()
     with sqlite3.connect(path) as other:
         other.execute("PRAGMA user_version = 99")
     with pytest.raises(sqlite3.DatabaseError, match="version 99"):
