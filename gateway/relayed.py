@@ -20,6 +20,7 @@ class Handle:
 
     ``cluster`` is the operator's alias; ``phase``, ``slug`` and ``token`` are the parts of the
     upstream address of the page to ask for next; ``attempt`` counts submissions from 1.
+    ``stage`` is the leaf stage a partial cancel would stop, -1 while there is none.
     """
 
     cluster: str
@@ -28,6 +29,7 @@ class Handle:
     slug: str
     token: int
     attempt: int = 1
+    stage: int = -1
 
 
 @dataclass(frozen=True, slots=True)
