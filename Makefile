@@ -15,7 +15,7 @@ policy: export MESHGATE_DATA = $(DATA)
 export UV_LINK_MODE ?= copy
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help install data demo serve test check unit golden policy client-test fetch bench lock clean
+.PHONY: help install data demo serve test check unit golden policy client-test trino-test trino-lab fetch bench lock clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
@@ -65,7 +65,13 @@ policy: data ## lint and test the policies; on a real OPA too where there is one
 client-test: .venv/.done ## real clients: Python, SQLAlchemy, JDBC, CLI
 	@$(BIN)/pytest tests/conformance -n 0
 
-fetch: .venv/.done ## bring OPA, the JDBC driver and the CLI into .cache
+trino-test: .venv/.done ## what only a real Trino can show
+	@$(BIN)/python -m tests.trino.run
+
+trino-lab: .venv/.done ## Trino, PostgreSQL, OPA, Iceberg REST and a gateway, left up for you
+	@$(BIN)/python -m tests.trino.run --keep
+
+fetch: .venv/.done ## bring Trino, OPA, the JDBC drivers and the CLI into the cache
 	@bash tests/fetch.sh
 
 bench: .venv/.done ## ratios, as JSON

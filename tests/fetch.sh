@@ -1,21 +1,63 @@
 #!/usr/bin/env bash
 # Bring the real parts the tests need into a cache outside the checkout. Versions and checksums
-# are pinned here and nowhere else. What is already there and right is left alone.
+# are pinned here and nowhere else. What is already there and right is left alone; a second run
+# at the same time waits for the first.
 set -euo pipefail
 cache=${MESHGATE_CACHE:-$HOME/.cache/meshgate}
 mkdir -p "$cache"
+exec 9>"$cache/.fetch.lock"
+flock 9
 
 OPA_VERSION=1.22.0
-TRINO_VERSION=476
-JDBC_SHA256=a3736d21609a5a317d2ce88b3835e312e9b6f41393c1d4b09f2ad6e7aeb3bb90
-CLI_SHA256=fe4e9c7fb569cd67673afa1622945f6308e1e59bdb825419352b80887661757b
+TRINO=io.trino
+ICEBERG=org.apache.iceberg
 
-jar() { # artifact, classifier-and-type, file, checksum
-  local target=$cache/$3
-  if [ -f "$target" ] && echo "$4  $target" | sha256sum --check --status; then return; fi
-  mvn -q -B dependency:get -Dartifact="io.trino:$1:$TRINO_VERSION$2" -Dtransitive=false
-  cp "${MAVEN_REPO:-$HOME/.m2/repository}/io/trino/$1/$TRINO_VERSION/$3" "$target"
-  echo "$4  $target" | sha256sum --check --quiet
+# group, artifact, version, ":type:classifier" as Maven takes it, end of the file's name, SHA-256
+JARS=(
+  "$TRINO trino-jdbc 400 :jar .jar 9635df851f1228168915dd3fe4ec0710691331034f33afade9896ad85748360f"
+  "$TRINO trino-jdbc 435 :jar .jar 75fd7373cd5d7d7d1fe272d936d436e4dca024ab3d901382277fcdfc46cad476"
+  "$TRINO trino-jdbc 461 :jar .jar d9ac3705930db958cc86bf4f509b7dec792d53c67f3e7f6817040068cae3ee3d"
+  "$TRINO trino-jdbc 476 :jar .jar a3736d21609a5a317d2ce88b3835e312e9b6f41393c1d4b09f2ad6e7aeb3bb90"
+  "$TRINO trino-jdbc 483 :jar .jar 518062369fdfa937b35f11aa45276daa31cccaaad3c8c05eb51e674e23a419e3"
+  "$TRINO trino-cli 476 :jar:executable -executable.jar fe4e9c7fb569cd67673afa1622945f6308e1e59bdb825419352b80887661757b"
+  # Iceberg's own REST servlet; the version is the one inside Trino's Iceberg plugin.
+  "$ICEBERG iceberg-core 1.9.1 :jar:tests -tests.jar 6e739ae0e7716f9a7e11e4c59bab4bec1ee6872683cb9eeedf5964ba144ae423"
+)
+# The server's lib folder also holds Trino's parser; the last version published there.
+SERVER_VERSION=476
+SERVER_SHA256=cfd5accde17e8ebd251eeeb78aed1f490e77bb3a164d95a0f454bf8a7c1cbd3f
+
+right() { echo "$2  $1" | sha256sum --check --status 2>/dev/null; } # file, checksum
+
+from_maven() { # group, artifact, version, type, end of the name, checksum: prints where it is
+  local name=$2-$3$5
+  local found=${MAVEN_REPO:-$HOME/.m2/repository}/${1//.//}/$2/$3/$name
+  if ! right "$found" "$6"; then
+    mvn -q -B dependency:get "-Dartifact=$1:$2:$3$4" -Dtransitive=false >&2
+    right "$found" "$6" || { echo "$name: wrong checksum" >&2; return 1; }
+  fi
+  echo "$found"
+}
+
+jars() {
+  local group artifact version type end sha target found
+  for jar in "${JARS[@]}"; do
+    read -r group artifact version type end sha <<<"$jar"
+    target=$cache/$artifact-$version$end
+    if right "$target" "$sha"; then continue; fi
+    found=$(from_maven "$group" "$artifact" "$version" "$type" "$end" "$sha")
+    cp "$found" "$target.new" && mv "$target.new" "$target"
+  done
+}
+
+server() {
+  local target=$cache/trino-server-$SERVER_VERSION new tarball
+  if [ -d "$target" ]; then return; fi # it is moved here when complete
+  tarball=$(from_maven "$TRINO" trino-server "$SERVER_VERSION" :tar.gz .tar.gz "$SERVER_SHA256")
+  new=$(mktemp -d "$cache/.unpack.XXXXXX")
+  tar -xzf "$tarball" -C "$new"
+  mv "$new/trino-server-$SERVER_VERSION" "$target"
+  rmdir "$new"
 }
 
 opa() {
@@ -26,11 +68,8 @@ opa() {
 }
 
 missing=0
-if command -v mvn >/dev/null; then
-  jar trino-jdbc "" "trino-jdbc-$TRINO_VERSION.jar" "$JDBC_SHA256"
-  jar trino-cli ":jar:executable" "trino-cli-$TRINO_VERSION-executable.jar" "$CLI_SHA256"
-else
-  echo "not fetched: JDBC driver and CLI (Maven is missing)"; missing=1
+if command -v mvn >/dev/null; then jars; server; else
+  echo "not fetched: Trino, its JDBC drivers and CLI (Maven is missing)"; missing=1
 fi
 if command -v go >/dev/null; then opa; else echo "not fetched: OPA (Go is missing)"; missing=1; fi
 echo "the real parts are in $cache"

@@ -1,0 +1,35 @@
+"""A gateway of the lab: ``meshgate serve`` before the locked Trino, its state in PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.realparts.addresses import answers
+from tests.realparts.process import Part, running
+
+_START_SECONDS = 120
+_STOP_SECONDS = 30
+
+
+@contextmanager
+def meshgate(root: Path, name: str, port: int, settings: Mapping[str, str]) -> Iterator[Part]:
+    """Serve with these settings and no others; ready when it takes statements."""
+    kept = {k: v for k, v in os.environ.items() if not k.upper().startswith("MESHGATE_")}
+    start = "from gateway.cli.main import main; main()"
+    url = f"http://127.0.0.1:{port}"
+    with running(
+        name,
+        [sys.executable, "-c", start, "serve", "--port", str(port)],
+        log=root / f"{name}.log",
+        url=url,
+        environment={**kept, **settings},
+        orphaned=signal.SIGTERM,  # it stops its own workers
+        seconds=_STOP_SECONDS,
+    ) as part:
+        part.wait(lambda: answers(f"{url}/health/ready"), _START_SECONDS)
+        yield part

@@ -1,0 +1,106 @@
+"""``make trino-test``: the lab of real parts started once, the tests in it, all stopped again.
+
+``--keep`` (``make trino-lab``) leaves it up for people and runs no test. Addresses and passwords
+stand in the file that MESHGATE_LAB names (default ``.run/lab.json``), which the tests read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from tests.parts import REQUIRED, jdk, opa_path, postgres_programs, rest_jar, trino_home
+from tests.realparts import addresses
+from tests.realparts.lab import laboratory
+from tests.realparts.process import PartError
+
+_DEFAULT = ".run/lab.json"
+_NEEDED = (
+    ("trino", trino_home, "the Trino server: `make fetch` brings it"),
+    ("trino", rest_jar, "Iceberg's REST servlet: `make fetch` brings it"),
+    ("java", jdk, "a JDK 24 or newer: install one, or set JAVA_HOME"),
+    ("postgres", postgres_programs, "a PostgreSQL server: install the package `postgresql`"),
+)
+
+
+def main() -> int:
+    """Start, test or wait, stop; the tests' status."""
+    given, words = _arguments()
+    if lacking := [what for _, find, what in _NEEDED if find() is None]:
+        print("no lab without\n  " + "\n  ".join(lacking), file=sys.stderr)
+        return 1
+    if opa_path() is None:
+        print("left out: a real OPA behind the gateway (`make fetch` brings it)")
+        if "opa" in REQUIRED:
+            return 1
+    file = Path(os.environ.get(addresses.VARIABLE) or _DEFAULT).absolute()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, _leave)
+    began = time.monotonic()
+    try:
+        with _directory() as root, laboratory(root, whole=not given.bare) as lab:
+            addresses.write(file, lab)
+            print(f"the lab took {time.monotonic() - began:.0f} s to start", flush=True)
+            try:
+                return _stay(file, lab) if given.keep else _test(file, words)
+            finally:
+                file.unlink(missing_ok=True)
+    except (PartError, FileNotFoundError) as error:
+        print(f"the lab did not start: {error}", file=sys.stderr)
+        return 1
+
+
+def _arguments() -> tuple[argparse.Namespace, Sequence[str]]:
+    parser = argparse.ArgumentParser(prog="python -m tests.trino.run", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="stay up until interrupted")
+    parser.add_argument("--bare", action="store_true", help="no gateway, no locked Trino")
+    return parser.parse_known_args()  # the rest is pytest's
+
+
+@contextmanager
+def _directory() -> Iterator[Path]:
+    """A directory that the unprivileged user of PostgreSQL can pass through."""
+    root = Path(tempfile.mkdtemp(prefix="meshgate-lab-"))
+    root.chmod(0o711)
+    try:
+        yield root
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _test(file: Path, words: Sequence[str]) -> int:
+    command = [sys.executable, "-m", "pytest", "tests/trino", "-n", "2", "--dist", "loadgroup"]
+    environment = {**os.environ, addresses.VARIABLE: str(file)}
+    return subprocess.run([*command, "-rs", *words], env=environment, check=False).returncode
+
+
+def _stay(file: Path, lab: addresses.Addresses) -> int:
+    print(f"export {addresses.VARIABLE}={file}")
+    for name in ("gateway", "locked", "bare", "rest", "postgres", "opa", "data", "root"):
+        print(f"  {name:<9} {getattr(lab, name) or 'left out'}")
+    print("passwords stand in that file; Ctrl-C stops all", flush=True)
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        print()
+    return 0
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    """Unwind as at Ctrl-C, so that every part is stopped."""
+    sys.exit(143)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
