@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -18,6 +21,8 @@ from gateway.engines.trino.address import (
 )
 from gateway.engines.trino.headers import HeaderError, upstream_headers
 from gateway.engines.trino.outcomes import (
+    NotReadyError,
+    is_not_ready,
     lost,
     not_whole,
     page_error,
@@ -32,10 +37,45 @@ from gateway.relayed import ClientSettings, Handle, RelayedPage
 from gateway.settings import TrinoSettings
 from gateway.sql.model import GovernedQuery
 
+
+class Admission(Protocol):
+    """Whether the cluster may take statements; see ``health``."""
+
+    def check(self, *, restricted: bool) -> None:
+        """Raise MeshgateError where a statement may not be sent to it now."""
+        ...
+
+
 _LOG = structlog.get_logger()
 _OK: Final = 200
+_UNAUTHORIZED: Final = 401
 _GONE: Final = frozenset({404, 410})
 _DONE: Final = frozenset({200, 204})
+_START_SECONDS: Final = 5.0
+_RESTART_SECONDS: Final = 20.0
+_PAUSE_SECONDS: Final = 0.5
+_CLOSE_SECONDS: Final = 5.0
+_KEPT: Final = 2000
+
+
+class _Passed:
+    """Per statement, the last empty page a call stepped over, so that the call can be repeated."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, tuple[Handle, RelayedPage]] = OrderedDict()
+
+    def get(self, handle: Handle) -> RelayedPage | None:
+        start, found = self._kept.get(handle.upstream_id, (None, None))
+        return found if start == handle else None
+
+    def put(self, handle: Handle, found: RelayedPage) -> None:
+        self._kept[handle.upstream_id] = handle, found
+        self._kept.move_to_end(handle.upstream_id)
+        if len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+
+    def drop(self, handle: Handle) -> None:
+        self._kept.pop(handle.upstream_id, None)
 
 
 class TrinoEngine:
@@ -44,28 +84,56 @@ class TrinoEngine:
     Made inside a running event loop or before it; the first request opens connections there.
     """
 
-    def __init__(self, settings: TrinoSettings, transport: Transport | None = None) -> None:
+    def __init__(
+        self,
+        settings: TrinoSettings,
+        transport: Transport | None = None,
+        health: Admission | None = None,
+    ) -> None:
         self._settings = settings
         self._transport = transport or Transport(settings)
+        self._health = health
+        self._passed = _Passed()
+        self._cancelling: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
-        """Close every connection to the cluster."""
+        """Close every connection to the cluster, when what is being cancelled there has ended."""
+        if self._cancelling:
+            await asyncio.wait(self._cancelling, timeout=_CLOSE_SECONDS)
         await self._transport.close()
 
     async def submit(
         self, governed: GovernedQuery, settings: ClientSettings, attempt: int = 1
     ) -> Handle:
-        """Send a statement; Trino runs it at the first ``page``. See ``RelayEngine``."""
+        """Send a statement; Trino runs it at the first ``page``. See ``RelayEngine``.
+
+        A cluster that is starting gets a few seconds; a later attempt also waits for one that
+        does not answer yet, since it follows a coordinator that went away.
+        """
         if governed.engine != "trino":
             raise MeshgateError("GENERIC_INTERNAL_ERROR", "text for another engine was refused")
+        if self._health is not None:
+            self._health.check(restricted=governed.restricted)
         try:
             headers = upstream_headers(settings)
         except HeaderError as error:
             raise MeshgateError(
                 "INVALID_SESSION_PROPERTY", f"header {error} holds a character no header may hold"
             ) from None
+        until = time.monotonic() + (_START_SECONDS if attempt == 1 else _RESTART_SECONDS)
+        while True:
+            try:
+                return await self._try_submit(governed.sql, headers, attempt)
+            except NotReadyError as error:
+                if time.monotonic() > until or (attempt == 1 and not error.answered):
+                    raise
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _try_submit(self, text: str, headers: Mapping[str, str], attempt: int) -> Handle:
         try:
-            answer = await self._transport.post(governed.sql, headers)
+            answer = await self._transport.post(text, headers)
+            if answer.status == _UNAUTHORIZED and self._transport.reload_password():
+                answer = await self._transport.post(text, headers)
         except TransportError as error:
             raise unreachable(error.cause) from None
         if answer.status != _OK:
@@ -82,41 +150,43 @@ class TrinoEngine:
         except (PageError, AddressError) as error:
             raise not_whole(error, "") from None
         if page.error is not None:
-            raise page_error(page.error, start)
+            error = page_error(page.error, start)
+            raise NotReadyError(error) if is_not_ready(page.error) else error
         if first is None or page.data is not None:
             raise not_whole(PageError("the answer to a submission is no first page"), page.id)
         return first
 
     async def page(self, handle: Handle, patience: float = 1.0) -> RelayedPage:
-        """Fetch a page, stepping over empty ones. See ``RelayEngine``."""
+        """Fetch a page, stepping over empty ones. See ``RelayEngine``.
+
+        A call that was abandoned on its way may be repeated: where it stood is kept here.
+        """
         until = time.monotonic() + patience
-        found = await self._one(handle)
+        found = self._passed.get(handle)
+        if found is None or found.next is None:
+            found = await self._one(handle)
         while found.next is not None and found.data is None and time.monotonic() < until:
-            later = await self._one(found.next)
-            found = replace(
-                later,
-                columns=later.columns or found.columns,
-                update_type=later.update_type or found.update_type,
-                update_count=found.update_count
-                if later.update_count is None
-                else later.update_count,
-            )
+            self._passed.put(handle, found)
+            found = _merged(found, await self._one(found.next))
+        if found.next is None:
+            self._passed.drop(handle)
         return found
 
     async def _one(self, handle: Handle) -> RelayedPage:
         try:
             answer = await self._transport.get(page_path(handle))
-            if answer.status in _GONE:
-                raise lost(handle, str(answer.status))
-            if answer.status != _OK:
-                raise refused_status(answer.status)
-            page = read_page(answer.body)
-            return self._relayed(page, handle)
+            if answer.status == _OK:
+                return self._relayed(read_page(answer.body), handle)
         except TransportError as error:
+            if error.sent:
+                self._orphaned(handle)
             raise lost(handle, error.cause) from None
         except (PageError, AddressError) as error:
-            await self.cancel(handle)
+            self._orphaned(handle)
             raise not_whole(error, handle.upstream_id) from None
+        if answer.status in _GONE:
+            raise lost(handle, f"HTTP {answer.status}")
+        raise refused_status(answer.status)
 
     def _relayed(self, page: Page, handle: Handle) -> RelayedPage:
         if page.id != handle.upstream_id:
@@ -126,7 +196,16 @@ class TrinoEngine:
             uri = page.partial_cancel_uri
             stage = -1 if uri is None else partial_stage(uri, handle.upstream_id)
             after = replace(after, stage=stage)
-        return relayed(page, handle, after)
+        found = relayed(page, handle, after)
+        if found.error is not None and page.columns is None and is_not_ready(page.error):
+            raise NotReadyError(found.error)  # no row was delivered: it may be sent again
+        return found
+
+    def _orphaned(self, handle: Handle) -> None:
+        """End what may go on there without anybody reading it, and wait for nothing."""
+        task = asyncio.get_running_loop().create_task(self.cancel(handle))
+        self._cancelling.add(task)
+        task.add_done_callback(self._cancelling.discard)
 
     async def cancel(self, handle: Handle, *, partial: bool = False) -> None:
         """End the statement on the cluster, or its leaf stage; idempotent, never raises."""
@@ -145,3 +224,14 @@ class TrinoEngine:
             _LOG.warning(
                 "trino.cancel_failed", upstream=handle.upstream_id, cause=type(error).__name__
             )
+
+
+def _merged(before: RelayedPage, after: RelayedPage) -> RelayedPage:
+    """Keep what only a page that was stepped over had told."""
+    count = before.update_count if after.update_count is None else after.update_count
+    return replace(
+        after,
+        columns=after.columns or before.columns,
+        update_type=after.update_type or before.update_type,
+        update_count=count,
+    )

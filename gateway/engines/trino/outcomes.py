@@ -29,10 +29,42 @@ _KEY_NAMES = (
     f'"{KEY_SCHEMA}"."{KEY_TABLE}"',
 )
 _OUR_DEFECTS = frozenset({"SYNTAX_ERROR", "COLUMN_NOT_FOUND", "PERMISSION_DENIED"})
+_REFUSED = (
+    "the cluster does not accept this gateway at the moment; try again later, or tell the operators"
+)
+_NOT_READY = frozenset(
+    {
+        "SERVER_STARTING_UP",
+        "SERVER_SHUTTING_DOWN",
+        "NO_NODES_AVAILABLE",
+        "REMOTE_HOST_GONE",
+        "CATALOG_NOT_AVAILABLE",
+    }
+)
+"""Errors after which a read-only statement may be sent again while no row was delivered."""
+
+
+class NotReadyError(MeshgateError):
+    """The cluster does not run the statement now, but may in a moment.
+
+    ``answered`` is False where it could not even be reached.
+    """
+
+    def __init__(self, error: MeshgateError, *, answered: bool = True) -> None:
+        super().__init__(error.name, error.message, audit=error.audit)
+        self.answered = answered
+
+
+def is_not_ready(error: UpstreamError | None) -> bool:
+    """Whether an error of a page says that the cluster is not ready."""
+    return error is not None and error.error_name in _NOT_READY
 
 
 def relayed(page: Page, handle: Handle, after: Handle | None) -> RelayedPage:
-    """Turn a page of the cluster into what a client may have of it."""
+    """Turn a page of the cluster into what a client may have of it.
+
+    The cluster's own warnings stay behind: they speak of the rewritten text.
+    """
     error = None if page.error is None else page_error(page.error, handle)
     return RelayedPage(
         progress(page.stats),
@@ -41,9 +73,8 @@ def relayed(page: Page, handle: Handle, after: Handle | None) -> RelayedPage:
         page.rows,
         None if error else after,
         error,
-        (),
-        page.update_type,
-        page.update_count,
+        update_type=page.update_type,
+        update_count=page.update_count,
     )
 
 
@@ -82,7 +113,7 @@ def _tells_of_keys(error: UpstreamError) -> bool:
 def unreachable(cause: str) -> MeshgateError:
     """No cluster took the statement: nothing runs."""
     _LOG.error("trino.unreachable", cause=cause)
-    return failure("NO_NODES_AVAILABLE", "", cause=cause)
+    return NotReadyError(failure("NO_NODES_AVAILABLE", "", cause=cause), answered=False)
 
 
 def lost(handle: Handle, cause: str) -> MeshgateError:
@@ -101,8 +132,14 @@ def refused_status(status: int) -> MeshgateError:
     """Name an HTTP answer that is none of the statement protocol."""
     if status in {401, 403}:
         _LOG.error("trino.credentials_refused", status=status, do="check the service's password")
-        return failure("CONFIGURATION_UNAVAILABLE", "", cause=f"HTTP {status}")
+        return MeshgateError("CONFIGURATION_UNAVAILABLE", _REFUSED, audit=_cause(status))
     _LOG.error("trino.status", status=status)
     if status in {429, 502, 503, 504}:
-        return failure("NO_NODES_AVAILABLE", "", cause=f"HTTP {status}")
+        return NotReadyError(
+            failure("NO_NODES_AVAILABLE", "", cause=_cause(status)["engine_error"])
+        )
     return failure("GENERIC_INTERNAL_ERROR", "", cause=f"HTTP {status}")
+
+
+def _cause(status: int) -> dict[str, str]:
+    return {"engine_error": f"HTTP {status}"}

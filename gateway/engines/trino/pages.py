@@ -73,17 +73,6 @@ class UpstreamError(msgspec.Struct, rename="camel", frozen=True):
     message: str = ""
 
 
-class _WarningCode(msgspec.Struct, frozen=True):
-    code: int
-    name: str
-
-
-class UpstreamWarning(msgspec.Struct, rename="camel", frozen=True):
-    """One entry of ``warnings``."""
-
-    warning_code: _WarningCode
-
-
 class _Column(msgspec.Struct, rename="camel", frozen=True):
     """What must be there of one entry of ``columns``."""
 
@@ -113,7 +102,6 @@ class _Tail(msgspec.Struct, rename="camel"):
 
     stats: Stats
     error: UpstreamError | None = None
-    warnings: tuple[UpstreamWarning, ...] = ()
     update_type: str | None = None
     update_count: int | None = None
     id: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
@@ -142,7 +130,6 @@ class Page(msgspec.Struct, frozen=True):
     data: memoryview | None = None
     rows: int = 0
     error: UpstreamError | None = None
-    warnings: tuple[UpstreamWarning, ...] = ()
     update_type: str | None = None
     update_count: int | None = None
 
@@ -226,7 +213,6 @@ def _page(head: _Head, tail: _Tail, data: memoryview | None) -> Page:
         data if rows else None,
         rows,
         tail.error,
-        tail.warnings,
         tail.update_type,
         tail.update_count,
     )

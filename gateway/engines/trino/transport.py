@@ -14,7 +14,7 @@ import aiohttp
 from yarl import URL
 
 from gateway.engines.trino.address import base_url
-from gateway.secrets import read_secret
+from gateway.secrets import SecretError, read_secret
 from gateway.settings import TrinoSettings
 
 MAX_BODY: Final = 256 << 20
@@ -81,7 +81,10 @@ class Transport:
     def reload_password(self) -> bool:
         """Read the password file again; True if it now holds another password."""
         before = self._authorization
-        self._authorization = self._read_authorization()
+        try:
+            self._authorization = self._read_authorization()
+        except SecretError:
+            return False
         return before != self._authorization
 
     async def get(self, path: str) -> Answer:
