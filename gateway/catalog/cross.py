@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from gateway.catalog.iceberg import Connection
+from gateway.catalog.connection import Connection
 from gateway.catalog.model import Problem
 from gateway.catalog.nodes import Node
 from gateway.catalog.spec import Claim, DomainSpec

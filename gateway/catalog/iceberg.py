@@ -1,14 +1,11 @@
-"""Iceberg's side of the catalog: where tables are, and their schemas as Trino types."""
+"""What Iceberg's metadata files say of tables, as Trino types."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
-from urllib.parse import quote
 
-from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
 from pyiceberg.exceptions import ValidationError
 from pyiceberg.io import load_file_io
 from pyiceberg.serializers import FromInputFile
@@ -32,13 +29,10 @@ from pyiceberg.types import (
     TimeType,
     UUIDType,
 )
-from sqlalchemy import select
-from sqlalchemy.engine import URL
 
 from gateway.datatypes import DataType
 
 _MAX_FORMAT = 2
-_NOT_IN_LOCATIONS = frozenset("#%?")
 _MICROSECONDS = (6,)
 
 _PRIMITIVES: Mapping[type[IcebergType], DataType] = {
@@ -82,15 +76,6 @@ class UnreadableTableError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
-    """One Iceberg catalog: its name, its SQLite file (absolute), its ``file://`` warehouse."""
-
-    name: str
-    database: str
-    warehouse: str
-
-
-@dataclass(frozen=True, slots=True)
 class IcebergField:
     """A top-level field. ``type`` is None where Trino has none; ``written`` is Iceberg's word."""
 
@@ -113,50 +98,8 @@ class IcebergTable:
     fields: tuple[IcebergField, ...]
 
 
-def warehouse_at(path: str) -> str:
-    """Give the ``file://`` location of an absolute path, unescaped as pyiceberg takes it.
-
-    Raises ValueError for characters that mean something in a location.
-    """
-    if set(path) & _NOT_IN_LOCATIONS:
-        raise ValueError(f"{path} holds one of # % ?: choose another folder")
-    return f"file://{path}"
-
-
-def open_catalog(connection: Connection, *, write: bool = False) -> SqlCatalog:
-    """Open the pyiceberg catalog; without ``write`` nothing is ever created or changed.
-
-    Raises sqlalchemy's OperationalError when the file is missing. Close it after use.
-    """
-    if write:
-        uri = URL.create("sqlite", database=connection.database).render_as_string()
-    else:
-        uri = f"sqlite:///file:{quote(connection.database)}?mode=ro&uri=true"
-    return SqlCatalog(
-        connection.name,
-        uri=uri,
-        warehouse=connection.warehouse,
-        init_catalog_tables=str(write).lower(),
-        schema_version="v1",
-    )
-
-
-def locations(connection: Connection) -> dict[tuple[str, str], str]:
-    """Current metadata file of each table, by (schema, table); one consistent read."""
-    wanted = (
-        IcebergTables.table_namespace,
-        IcebergTables.table_name,
-        IcebergTables.metadata_location,
-        IcebergTables.iceberg_type,
-    )
-    statement = select(*wanted).where(IcebergTables.catalog_name == connection.name)
-    with closing(open_catalog(connection)) as catalog, catalog.engine.connect() as database:
-        rows = database.execute(statement).all()
-    return {(row[0], row[1]): row[2] for row in rows if row[2] and row[3] in {None, "TABLE"}}
-
-
-def read_table(location: str) -> IcebergTable:
-    """Read a metadata file.
+def read_table(location: str, properties: Mapping[str, str] | None = None) -> IcebergTable:
+    """Read a metadata file; ``properties`` are pyiceberg's for the store it lies in.
 
     Raises:
         UnsupportedTypeError: a table format newer than 2.
@@ -164,7 +107,9 @@ def read_table(location: str) -> IcebergTable:
 
     """
     try:
-        metadata = FromInputFile.table_metadata(load_file_io({}, location).new_input(location))
+        metadata = FromInputFile.table_metadata(
+            load_file_io(dict(properties or {}), location).new_input(location)
+        )
         schema = metadata.schema()
     except _BROKEN as error:
         raise UnreadableTableError(f"{location}: {type(error).__name__}") from error

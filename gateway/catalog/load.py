@@ -5,25 +5,31 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from gateway.catalog import cross, iceberg
 from gateway.catalog.bind import bind
-from gateway.catalog.iceberg import Connection, IcebergTable
+from gateway.catalog.connect import read_connections
+from gateway.catalog.connection import Connection
+from gateway.catalog.iceberg import IcebergTable
+from gateway.catalog.locate import Locator
 from gateway.catalog.model import CatalogSnapshot, Domain, Problem, Table, TokenDomain
 from gateway.catalog.nodes import Node
 from gateway.catalog.parse import parse_domain
 from gateway.catalog.spec import DomainSpec, TableSpec
+from gateway.catalog.stores import CatalogUnreachableError, Locations, storage_properties
 from gateway.names import TableName
+from gateway.secrets import SecretError
 
-RESERVED = frozenset({"grants.yaml", "principals.yaml"})
+RESERVED = frozenset({"connections.yaml", "grants.yaml", "principals.yaml"})
 _VERSION_DIGITS = 16
 
-Locations = Mapping[tuple[str, str], str]
+CONNECTIONS_VARIABLE = "MESHGATE_CATALOG__CONNECTIONS_FILE"
+"""The setting, for commands that need no other."""
+
+Connections = Mapping[str, Connection]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +41,25 @@ class Loaded:
     signature: tuple[object, ...]
 
 
-def load_catalog(directory: Path, environment: Mapping[str, str] | None = None) -> CatalogSnapshot:
+def load_catalog(
+    directory: Path,
+    environment: Mapping[str, str] | None = None,
+    connections_file: Path | None = None,
+) -> CatalogSnapshot:
     """Read every domain file of a folder and the Iceberg schemas it names.
 
     Never raises for what a file says: ``problems`` lists it. A file with a problem of its own
     closes its domain; a table that differs from Iceberg is left out alone.
     ``environment`` fills ``${NAME:-default}`` in paths (default: the process's).
+    ``connections_file`` says how catalogs are reached, instead of the domain files.
     """
-    return Loader(environment).load(read_files(directory)).snapshot
+    return Loader(environment, connections_file).load(read_files(directory)).snapshot
+
+
+def connections_setting() -> Path | None:
+    """Give the connections file that the environment names, for commands without settings."""
+    named = os.environ.get(CONNECTIONS_VARIABLE)
+    return Path(named) if named else None
 
 
 def read_files(directory: Path) -> dict[Path, bytes | None]:
@@ -70,18 +87,28 @@ def _read(path: Path) -> bytes | None:
 class Loader:
     """Builds snapshots; what did not change since the last one is taken from there."""
 
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str] | None = None,
+        connections_file: Path | None = None,
+    ) -> None:
         self._environment = os.environ if environment is None else environment
+        self._connections_file = connections_file
+        self._connections: Connections | None = None
         self._specs: dict[tuple[Path, bytes], DomainSpec] = {}
         self._schemas: dict[str, IcebergTable | str] = {}
         self._tables: dict[tuple[object, ...], tuple[Table | None, tuple[Problem, ...]]] = {}
+        self.locator = Locator()
 
     def load(self, files: Mapping[Path, bytes | None]) -> Loaded:
         """Build the snapshot of these files and of Iceberg's present state."""
-        specs = {path: self._spec(path, content) for path, content in files.items()}
+        files = {path: files[path] for path in files if not self._is_connections(path)}
+        read = {path: self._spec(path, content) for path, content in files.items()}
         self._specs = {
-            (path, content): specs[path] for path, content in files.items() if content is not None
+            (path, content): read[path] for path, content in files.items() if content is not None
         }
+        unread = self._read_connections()
+        specs = {path: self._connected(spec) for path, spec in read.items()}
         valid = [spec for spec in specs.values() if not spec.problems]
         between = cross.check(valid, specs.values())
         open_specs = [spec for spec in valid if spec.file not in between]
@@ -89,13 +116,15 @@ class Loader:
         tables = building.tables()
         closed = [problem for spec in specs.values() for problem in spec.problems]
         closed += [problem for problems in between.values() for problem in problems]
+        connections = {s.connection.name: s.connection for s in open_specs if s.connection}
         snapshot = CatalogSnapshot(
             version=_version(files, tables.values()),
             domains=MappingProxyType(building.domains),
             tables=MappingProxyType(tables),
-            problems=tuple(sorted((*closed, *building.problems), key=_place)),
+            problems=tuple(sorted((*closed, *unread, *building.problems), key=_place)),
+            connections=MappingProxyType(dict(sorted(connections.items()))),
         )
-        signature = (snapshot.version, building.signature, snapshot.problems)
+        signature = (snapshot.version, building.signature, connections, snapshot.problems)
         kept = {spec.file for spec in open_specs}
         shut = frozenset(path for path, spec in specs.items() if spec.file not in kept)
         self._tables = building.used_tables
@@ -109,13 +138,44 @@ class Loader:
         known = self._specs.get((path, content))
         return known or parse_domain(path, content, self._environment)
 
-    def schema(self, location: str) -> IcebergTable | str:
+    def _read_connections(self) -> tuple[Problem, ...]:
+        """Read the connections file; one that turns invalid leaves the last good ones in force."""
+        path = self._connections_file
+        if path is None:
+            return ()
+        found, problems = read_connections(path, _read(path), self._environment)
+        if not problems or self._connections is None:
+            self._connections = found
+        return problems
+
+    def _is_connections(self, path: Path) -> bool:
+        return self._connections_file is not None and path.resolve() == (
+            self._connections_file.resolve()
+        )
+
+    def _connected(self, spec: DomainSpec) -> DomainSpec:
+        """Take the connection from the connections file, if there is one."""
+        if spec.domain is None or not spec.domain.catalog or spec.connection_mark is None:
+            return spec
+        name, mark = spec.domain.catalog, spec.connection_mark
+        if self._connections_file is None:
+            connection = spec.connection
+            message = f"{name} has no type, database and warehouse, and no connections file is set"
+        else:
+            connection = (self._connections or {}).get(name)
+            message = f"{name} is not in {self._connections_file}"
+        if connection is not None or (spec.problems and self._connections_file is None):
+            return replace(spec, connection=connection)
+        problem = Problem(spec.file, mark.line, mark.column, "missing-connection", message)
+        return replace(spec, connection=None, problems=(*spec.problems, problem))
+
+    def schema(self, location: str, properties: Mapping[str, str]) -> IcebergTable | str:
         """Read a metadata file once (it never changes); a text says why it cannot be had."""
         known = self._schemas.get(location)
         if isinstance(known, IcebergTable):
             return known
         try:
-            return iceberg.read_table(location)
+            return iceberg.read_table(location, properties)
         except iceberg.UnsupportedTypeError as error:
             return str(error)
         except iceberg.UnreadableTableError:
@@ -124,6 +184,14 @@ class Loader:
     def bound(self, key: tuple[object, ...]) -> tuple[Table | None, tuple[Problem, ...]] | None:
         """Give the table made for the same inputs before."""
         return self._tables.get(key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    """A catalog that answered, and pyiceberg's properties for its store."""
+
+    locations: Locations
+    properties: Mapping[str, str] = field(repr=False)
 
 
 class _Building:
@@ -135,7 +203,7 @@ class _Building:
         self._token_domains: dict[str, TokenDomain] = {
             t.name: t for spec in specs if spec.domain for t in spec.domain.token_domains
         }
-        self._locations: dict[Connection, Locations | None] = {}
+        self._reached: dict[Connection, _Reached | str] = {}
         self.domains: dict[str, Domain] = {s.domain.name: s.domain for s in specs if s.domain}
         self.problems: list[Problem] = []
         self.used_tables: dict[tuple[object, ...], tuple[Table | None, tuple[Problem, ...]]] = {}
@@ -150,38 +218,50 @@ class _Building:
         """Build every table that can be served, by name."""
         found: dict[TableName, Table] = {}
         for spec in self._specs:
-            locations = self._of_catalog(spec)
-            if locations is None:
+            reached = self._of_catalog(spec)
+            if reached is None:
                 continue
             for table_spec in spec.tables:
-                table = self._table(spec, table_spec, locations)
+                table = self._table(spec, table_spec, reached)
                 if table is not None:
                     found[table.name] = table
             self._check_columns(spec, found)
         return dict(sorted(found.items()))
 
-    def _of_catalog(self, spec: DomainSpec) -> Locations | None:
+    def _of_catalog(self, spec: DomainSpec) -> _Reached | None:
         connection = spec.connection
         if connection is None or not spec.tables:
-            return {}
-        if connection not in self._locations:
+            return _Reached({}, {})
+        if connection not in self._reached:
             try:
-                self._locations[connection] = iceberg.locations(connection)
-            except SQLAlchemyError:
-                self._locations[connection] = None
-        if self._locations[connection] is None and spec.connection_mark is not None:
-            message = f"catalog {connection.name} cannot be opened at {connection.database}"
-            message += "" if Path(connection.database).exists() else ": there is no such file"
+                self._reached[connection] = self._ask(connection)
+            except (CatalogUnreachableError, SecretError) as error:
+                self._reached[connection] = str(error)
+        reached = self._reached[connection]
+        if isinstance(reached, _Reached):
+            return reached
+        message = f"catalog {connection.name} cannot be opened at {connection.where}: {reached}"
+        if spec.connection_mark is not None:
             self._report(spec, spec.connection_mark, "catalog-unreachable", message)
-        return self._locations[connection]
+        return None
 
-    def _table(self, spec: DomainSpec, table: TableSpec, locations: Locations) -> Table | None:
-        location = locations.get((table.name.schema, table.name.table))
+    def _ask(self, connection: Connection) -> _Reached:
+        wanted = frozenset(
+            (table.name.schema, table.name.table)
+            for spec in self._specs
+            if spec.connection == connection
+            for table in spec.tables
+        )
+        properties = storage_properties(connection)
+        return _Reached(self._loader.locator.locations(connection, wanted), properties)
+
+    def _table(self, spec: DomainSpec, table: TableSpec, reached: _Reached) -> Table | None:
+        location = reached.locations.get((table.name.schema, table.name.table))
         if location is None:
             message = f"{table.name} is not in the Iceberg catalog"
             self._report(spec, table.mark, "unknown-table", message)
             return None
-        schema = self.used_schemas[location] = self._loader.schema(location)
+        schema = self.used_schemas[location] = self._loader.schema(location, reached.properties)
         if isinstance(schema, str):
             self._report(spec, table.mark, "unsupported-table", f"{table.name}: {schema}")
             return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 
+from gateway.catalog.connection import Connection
 from gateway.datatypes import DataType
 from gateway.names import TableName
 
@@ -154,6 +155,8 @@ class CatalogSnapshot:
     domains: Mapping[str, Domain]
     tables: Mapping[TableName, Table]
     problems: tuple[Problem, ...] = ()
+    connections: Mapping[str, Connection] = field(default_factory=lambda: MappingProxyType({}))
+    """How each Iceberg catalog is reached, by name; empty in fixtures."""
 
     @cached_property
     def token_domains(self) -> Mapping[str, TokenDomain]:

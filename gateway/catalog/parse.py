@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.catalog import products, token_domains
-from gateway.catalog.iceberg import Connection, warehouse_at
+from gateway.catalog.connect import Connecting, catalog_name
+from gateway.catalog.connection import Connection
 from gateway.catalog.model import Contact, Domain
 from gateway.catalog.nodes import Node, compose
 from gateway.catalog.reader import Fields, Reader
 from gateway.catalog.spec import Claim, ColumnSpec, DomainSpec, TableSpec
 from gateway.names import TableName
 
-RESERVED_CATALOGS = frozenset({"gov", "meshgate", "system"})
 CLASSIFICATIONS = ("public", "internal", "confidential", "restricted")
 _SCHEMA_VERSION = "1"
-_VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)(?::-([^}]*))?\}")
 _REQUIRED = ("schema_version", "domain", "owners", "stewards", "catalog", "schemas")
 _OPTIONAL = ("contacts", "products", "tables", "token_domains")
 
@@ -43,7 +40,7 @@ class _Parser:
     ) -> None:
         self._path = path
         self._reader = reader
-        self._environment = environment
+        self._connecting = Connecting(path, reader, environment)
         self._root = Fields(reader, root, required=_REQUIRED, optional=_OPTIONAL)
         self._catalog = ""
         self._schemas: tuple[str, ...] = ()
@@ -59,7 +56,7 @@ class _Parser:
         self._schemas = tuple(schema.name("name") for schema in schemas)
         tables = self._tables()
         published = products.read(self._root, self._catalog, tables)
-        domains = token_domains.read(self._root, name, self._place)
+        domains = token_domains.read(self._root, name, self._connecting.place)
         domain = Domain(
             name=name,
             catalog=self._catalog,
@@ -105,63 +102,16 @@ class _Parser:
         return tuple(Contact(entry.text("role"), entry.text("contact")) for entry in entries)
 
     def _connection(self) -> Connection | None:
+        """Read the connection; None where the connections file is to say it."""
         node = self._root.node("catalog")
         if node is None:
             return None
-        fields = Fields(
-            self._reader,
-            node,
-            required=("name", "type", "database", "warehouse"),
-            optional=("storage",),
-        )
-        self._catalog = fields.name("name")
-        if self._catalog in RESERVED_CATALOGS:
-            self._reader.at(fields.mark_of("name"), "bad-name", f"{self._catalog} is reserved")
-        fields.choice("type", ("sql",))
-        if (storage := fields.node("storage")) is not None:
-            Fields(self._reader, storage, required=("kind",)).choice("kind", ("local",))
-        return Connection(self._catalog, self._database(fields), self._warehouse(fields))
-
-    def _database(self, catalog: Fields) -> str:
-        node = catalog.node("database")
-        if node is None:
-            return ""
-        fields = Fields(self._reader, node, required=("driver", "path"))
-        fields.choice("driver", ("sqlite",))
-        path = fields.node("path")
-        return "" if path is None else self._place(path)
-
-    def _warehouse(self, catalog: Fields) -> str:
-        node = catalog.node("warehouse")
-        if node is None:
-            return ""
-        written = self._expand(node)
-        if written.startswith("file:///"):
-            return written
-        if "://" in written:
-            self._reader.at(node, "bad-value", "a warehouse is file:///… or a path")
-            return ""
-        try:
-            return warehouse_at(self._place(node))
-        except ValueError as error:
-            self._reader.at(node, "bad-value", str(error))
-            return ""
-
-    def _place(self, node: Node) -> str:
-        """Give the absolute path that a file's text names; relative ones start at the file."""
-        return os.path.normpath(self._path.absolute().parent / self._expand(node))
-
-    def _expand(self, node: Node) -> str:
-        """Fill in ``${NAME:-default}``."""
-
-        def value(match: re.Match[str]) -> str:
-            name, default = match.groups()
-            found: str | None = self._environment.get(name) or default
-            if found is None:
-                self._reader.at(node, "bad-value", f"{name} is not set and has no default")
-            return found or ""
-
-        return _VARIABLE.sub(value, self._reader.text(node))
+        keys = {key.value: value for key, value in node.items}
+        if (name := keys.get("name")) is not None and name.kind != "null":
+            self._catalog = catalog_name(self._reader, name)
+        if keys.keys() == {"name"} and self._catalog:
+            return None
+        return self._connecting.connection(self._catalog, node, named=True)
 
     def _tables(self) -> tuple[TableSpec, ...]:
         found: dict[TableName, TableSpec] = {}

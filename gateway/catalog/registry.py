@@ -28,12 +28,13 @@ class CatalogRegistry:
         directory: Path,
         *,
         environment: Mapping[str, str] | None = None,
+        connections_file: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._directory = directory
         self._clock = clock
         self._lock = threading.Lock()
-        self._loader = Loader(environment)
+        self._loader = Loader(environment, connections_file)
         self._good: dict[Path, bytes] = {}
         self._suspects: dict[Path, float] = {}
         files = read_files(directory)

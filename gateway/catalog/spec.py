@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.catalog.iceberg import Connection
+from gateway.catalog.connection import Connection
 from gateway.catalog.model import Domain, Problem
 from gateway.catalog.nodes import Node
 from gateway.names import TableName

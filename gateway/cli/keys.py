@@ -36,7 +36,9 @@ def synchronise(
     settings = _settings()
     if settings.trino.key_database_url is None:
         _stop("set MESHGATE_TRINO__KEY_DATABASE_URL to the database Trino reads keys from")
-    snapshot = load_catalog(settings.catalog.directory)
+    snapshot = load_catalog(
+        settings.catalog.directory, connections_file=settings.catalog.connections_file
+    )
     if retire and snapshot.problems:
         _stop("the catalog has problems, so nothing is deleted: see meshgate catalog check")
     ring = KeyRing.load(snapshot, settings.catalog.directory)

@@ -15,7 +15,7 @@ from gateway.access.choice import UNSPECIFIED
 from gateway.access.grants import GrantsError, load_grants
 from gateway.access.model import Grant
 from gateway.access.purposes import may_state
-from gateway.catalog.load import load_catalog
+from gateway.catalog.load import connections_setting, load_catalog
 from gateway.catalog.model import CatalogSnapshot, Problem, Table
 from gateway.cli.opa_tool import OpaTool
 from gateway.identity.directory import Directory, DirectoryError
@@ -60,7 +60,7 @@ class World:
         try:
             grants_file = catalogs / "grants.yaml"
             return cls(
-                load_catalog(catalogs),
+                load_catalog(catalogs, connections_file=connections_setting()),
                 Directory.load(catalogs / "principals.yaml"),
                 load_grants(grants_file) if grants_file.is_file() else (),
             )

@@ -7,12 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
-from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.table import Table
 from pyiceberg.transforms import MonthTransform
 
-from gateway.catalog.iceberg import Connection, open_catalog, warehouse_at
+from gateway.catalog.connection import Connection, Sqlite, warehouse_at
+from gateway.catalog.stores import open_catalog
 from gateway.demo.data import DemoTable
 
 CATALOG = "lake"
@@ -30,16 +31,16 @@ def connection(data_dir: Path) -> Connection:
     Raises ValueError for a directory whose name Iceberg cannot use.
     """
     root = data_dir.absolute()
-    return Connection(CATALOG, str(root / "lake.db"), warehouse_at(str(root / "warehouse")))
+    return Connection(CATALOG, Sqlite(str(root / "lake.db")), warehouse_at(str(root / "warehouse")))
 
 
-def open_lake(data_dir: Path) -> SqlCatalog:
+def open_lake(data_dir: Path) -> Catalog:
     """Open, and on first use create, the demo's catalog for writing. Close it after use."""
     data_dir.mkdir(parents=True, exist_ok=True)
     return open_catalog(connection(data_dir), write=True)
 
 
-def write(data_dir: Path, catalog: SqlCatalog, table: DemoTable) -> None:
+def write(data_dir: Path, catalog: Catalog, table: DemoTable) -> None:
     """Write one table anew, with its history."""
     _forget(data_dir, catalog, table.name)
     written = _create(catalog, table)
@@ -54,7 +55,7 @@ def write(data_dir: Path, catalog: SqlCatalog, table: DemoTable) -> None:
         written.overwrite(table.correction, overwrite_filter=table.corrects)
 
 
-def _forget(data_dir: Path, catalog: SqlCatalog, name: str) -> None:
+def _forget(data_dir: Path, catalog: Catalog, name: str) -> None:
     """Drop the table and what lies in its own folder.
 
     Not ``purge_table``: in a copied directory the catalog still names the original's files.
@@ -64,7 +65,7 @@ def _forget(data_dir: Path, catalog: SqlCatalog, name: str) -> None:
     shutil.rmtree(data_dir / "warehouse" / Path(*name.split(".")), ignore_errors=True)
 
 
-def _create(catalog: SqlCatalog, table: DemoTable) -> Table:
+def _create(catalog: Catalog, table: DemoTable) -> Table:
     catalog.create_namespace_if_not_exists(table.name.partition(".")[0])
     created = catalog.create_table(
         table.name,

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.catalog import Catalog
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from gateway.catalog.iceberg import locations
+from gateway.catalog.stores import locations
 from gateway.demo import flights, health, lake, tpch
 from gateway.demo.data import DemoTable
 from gateway.demo.hashes import expected, verify
@@ -103,7 +103,7 @@ def _bars(*, shown: bool) -> Progress:
     )
 
 
-def _write(data_dir: Path, catalog: SqlCatalog, chosen: _Set, bars: Progress) -> None:
+def _write(data_dir: Path, catalog: Catalog, chosen: _Set, bars: Progress) -> None:
     marker = data_dir / f"{chosen.name}.json"
     marker.unlink(missing_ok=True)
     bar = bars.add_task(chosen.name, total=chosen.rows)

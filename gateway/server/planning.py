@@ -51,7 +51,7 @@ class Mesh:
         grants = settings.catalog.grants_file or catalogs / "grants.yaml"
         wanted = settings.catalog.grants_file is not None or grants.exists()
         return cls(
-            load_catalog(catalogs),
+            load_catalog(catalogs, connections_file=settings.catalog.connections_file),
             Directory.load(people),
             load_grants(grants) if wanted else (),
             settings.policy,

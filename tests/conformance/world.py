@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from gateway.catalog.iceberg import Connection, open_catalog
+from gateway.catalog.connection import Connection, Sqlite
+from gateway.catalog.stores import open_catalog
 
 _DOMAIN = """\
 schema_version: 1
@@ -170,7 +171,7 @@ def build(root: Path) -> Path:
 def _write(root: Path, name: str, rows: pa.Table) -> None:
     data = root / "data"
     data.mkdir(exist_ok=True)
-    place = Connection("lake", str(data / "lake.db"), (data / "warehouse").as_uri())
+    place = Connection("lake", Sqlite(str(data / "lake.db")), (data / "warehouse").as_uri())
     with closing(open_catalog(place, write=True)) as catalog:
         catalog.create_namespace_if_not_exists(name.partition(".")[0])
         catalog.create_table(name, rows.schema).append(rows)

@@ -28,7 +28,8 @@ from pyiceberg.types import (
     UUIDType,
 )
 
-from gateway.catalog.iceberg import Connection, open_catalog, warehouse_at
+from gateway.catalog.connection import Connection, Sqlite, warehouse_at
+from gateway.catalog.stores import open_catalog
 
 HEAD = """\
 schema_version: 1
@@ -133,7 +134,8 @@ TYPES = Schema(
 
 def connection(directory: Path) -> Connection:
     """The catalog of a test's mesh."""
-    return Connection("lake", str(directory / "lake.db"), warehouse_at(f"{directory}/warehouse"))
+    database = Sqlite(str(directory / "lake.db"))
+    return Connection("lake", database, warehouse_at(f"{directory}/warehouse"))
 
 
 def create(directory: Path, name: str, schema: Schema, comment: str = "") -> None:

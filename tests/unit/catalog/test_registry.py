@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 from pyiceberg.types import StringType
 
-from gateway.catalog.iceberg import open_catalog
 from gateway.catalog.load import load_catalog
 from gateway.catalog.registry import CatalogRegistry
+from gateway.catalog.stores import open_catalog
 from gateway.names import TableName
 from tests.unit.catalog import lake
 

@@ -6,8 +6,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from gateway.catalog.iceberg import open_catalog
 from gateway.catalog.load import Loader, read_files
+from gateway.catalog.stores import open_catalog
 from tests.unit.catalog import lake
 
 DOMAINS, TABLES, COLUMNS = 50, 2, 20

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pytest
 
-from gateway.catalog.iceberg import locations
+from gateway.catalog.stores import locations
 from gateway.catalog.load import load_catalog
 from gateway.demo import lake
 from gateway.demo.load import load_demo, load_tpch
