@@ -1,0 +1,154 @@
+"""The second lock as an ASGI application: ``POST /trino-opa/v1/…``, asked by every cluster.
+
+Any doubt, and any defect, is answered with 500 and no body: Trino fails the statement, and its
+error text, which people read, has nothing of ours to show.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from gateway.identity.principal import Principal
+from gateway.lock.deciding import DirectDecisions
+from gateway.lock.direct import Direct
+from gateway.lock.identities import Identity, Role, identify
+from gateway.lock.pins import Pins
+from gateway.lock.roles import Bare, KeyReader, Nobody, Service
+from gateway.lock.wire import Ask, DoubtError, read
+from gateway.names import TableName
+from gateway.policy.service import PolicyService
+from gateway.query.service import Sources
+from gateway.state.active import ActiveDecisions
+
+PREFIX = "/trino-opa/v1/"
+MAX_BYTES = 64 << 20
+_LOG = structlog.get_logger(__name__)
+_ENCODE = msgspec.json.Encoder().encode
+
+
+class SecondLock:
+    """Answers one cluster's questions from the decisions the gateway itself would take.
+
+    Args:
+        policy: takes the decisions about direct logins.
+        sources: the current catalog, grants and clock.
+        principal: a person of the directory by bare name; None for a name nobody has.
+        active: what statements through the gateway may read at this moment.
+        service: the gateway's own login name on the cluster.
+        key_table: ``catalog.schema.table`` of token keys.
+        pin_seconds: for how long one identity hears one answer, at least.
+
+    """
+
+    def __init__(
+        self,
+        policy: PolicyService,
+        sources: Sources,
+        principal: Callable[[str], Principal | None],
+        active: ActiveDecisions,
+        *,
+        service: str = "meshgate",
+        key_table: str = "gov.gw.keys",
+        pin_seconds: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sources, self._active, self._service = sources, active, service
+        self._key_table = TableName.parse(key_table)
+        self._decisions = DirectDecisions(policy, sources, principal, clock)
+        self._pins = Pins(pin_seconds, clock)
+        self._ways: dict[str, Callable[[Ask, Direct | Nobody], Awaitable[Any]]] = {
+            "allow": _allow,
+            "batch": _batch,
+            "rowFilters": _row_filters,
+            "batchColumnMasks": _masks,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request of the plugin."""
+        way = self._ways.get(scope["path"].removeprefix(PREFIX))
+        if scope["method"] != "POST" or way is None:
+            await _send(send, 404, b"")
+            return
+        try:
+            ask = read(await _body(receive))
+            answer = await self._answer(ask, way)
+        except DoubtError as doubt:
+            _LOG.warning("lock.doubt", way=scope["path"], reason=str(doubt))
+            await _send(send, 500, b"")
+        except Exception:  # noqa: BLE001 - a defect must not become an answer
+            _LOG.exception("lock.failed", way=scope["path"])
+            await _send(send, 500, b"")
+        else:
+            await _send(send, 200, _ENCODE({"result": answer}))
+
+    async def _answer(
+        self, ask: Ask, way: Callable[[Ask, Direct | Nobody], Awaitable[Any]]
+    ) -> object:
+        if ask.operation.startswith("CreateView"):
+            return False
+        return await way(ask, await self._who(identify(ask.user, self._service)))
+
+    async def _who(self, identity: Identity) -> Direct | Nobody:
+        match identity.role:
+            case Role.DIRECT:
+                view = await self._decisions.view(identity.name)
+                return Nobody() if view is None else Direct(identity.name, view, self._pins)
+            case Role.BARE:
+                return Bare(await self._active.of(identity.name), self._key_table)
+            case Role.KEYS:
+                return KeyReader(self._sources.snapshot().tables, self._key_table)
+            case Role.SERVICE:
+                return Service(self._key_table)
+        return Nobody()
+
+
+async def _allow(ask: Ask, who: Direct | Nobody) -> object:
+    return who.allow(ask)
+
+
+async def _batch(ask: Ask, who: Direct | Nobody) -> object:
+    return who.batch(ask)
+
+
+async def _row_filters(ask: Ask, who: Direct | Nobody) -> object:
+    if ask.operation != "GetRowFilters":
+        raise DoubtError("another question at the address for row filters")
+    if isinstance(who, Direct):
+        return who.row_filters(ask)
+    return [] if who.readable(ask.table()) else False
+
+
+async def _masks(ask: Ask, who: Direct | Nobody) -> object:
+    if ask.operation != "GetColumnMask":
+        raise DoubtError("another question at the address for masks")
+    if isinstance(who, Direct):
+        return await who.masks(ask)
+    return [] if who.readable(ask.asked_columns()[0]) else False
+
+
+async def _body(receive: Receive) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise DoubtError("the connection ended")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > MAX_BYTES:
+            raise DoubtError("the question is too large")
+        parts.append(part)
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def _send(send: Send, status: int, body: bytes) -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

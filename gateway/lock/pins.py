@@ -1,0 +1,111 @@
+"""The consistency rule: within one window one identity hears one answer about one thing.
+
+Trino asks several times about a table while it analyses a statement, and believes each answer
+alone: a policy that changes in between would show a masked column in the clear. So the first
+answer is pinned; if the truth differs before the window is over, Trino gets an error. A pin
+lasts ``seconds`` beyond the last answer given under it.
+
+A pin also remembers that Trino did ask for masks and filters, because a cluster on which one of
+those addresses is not configured never asks, and would show all rows or clear values.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable
+
+from gateway.lock.wire import DoubtError
+
+MAX_PINS = 200_000
+TURN_SECONDS = 1.0
+"""How long one analysis waits for another one's row filters; below Trino's own limit of 2 s."""
+
+
+class Pin:
+    """What one identity was told about one table (or catalog)."""
+
+    __slots__ = ("_credit", "_filtered", "_filters_at", "_masks_at", "_turn", "told", "until")
+
+    def __init__(self, told: Hashable) -> None:
+        self.told = told
+        self.until = 0.0
+        self._masks_at = self._filters_at = float("-inf")
+        self._credit: set[str] = set()
+        self._turn = float("-inf")
+        self._filtered = asyncio.Event()
+
+    async def masks_given(self, masked: frozenset[str], now: float, seconds: float) -> None:
+        """Note that masks were handed out, where a row filter has to follow.
+
+        Until Trino has proved once that it asks for row filters, one analysis goes at a time:
+        each may check its own masked columns before it asks for the filters, none twice.
+        """
+        if now - self._filters_at > seconds:
+            if now - self._turn < TURN_SECONDS:
+                await self._wait()
+            self._turn = now
+            self._credit = set(masked)
+            self._filtered.clear()
+        self._masks_at = now
+
+    async def _wait(self) -> None:
+        try:
+            await asyncio.wait_for(self._filtered.wait(), TURN_SECONDS)
+        except TimeoutError:
+            raise DoubtError("row filters were not asked for") from None
+
+    def masks_seen(self, now: float) -> None:
+        """Note that masks were handed out, where there is no row filter."""
+        self._masks_at = now
+
+    def filters_given(self, now: float) -> None:
+        """Note that the row filter was handed out."""
+        self._filters_at = now
+        self._credit = set()
+        self._filtered.set()
+
+    def check_masks(self, now: float, seconds: float) -> None:
+        """Raise DoubtError unless masks were asked for within the window."""
+        if now - self._masks_at > seconds:
+            raise DoubtError("masks were not asked for")
+
+    def check_filters(self, columns: frozenset[str], now: float, seconds: float) -> None:
+        """Raise DoubtError unless the filter was asked for, or this is a mask's own check."""
+        if now - self._filters_at <= seconds:
+            return
+        name = next(iter(columns)) if len(columns) == 1 else None
+        if name not in self._credit:
+            raise DoubtError("row filters were not asked for")
+        self._credit.remove(name)
+
+
+class Pins:
+    """All pins of this process."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        self.seconds = seconds
+        self.clock = clock
+        self._pins: dict[tuple[str, Hashable], Pin] = {}
+
+    def hold(self, identity: str, subject: Hashable, truth: Hashable) -> Pin:
+        """Pin the truth, or find it pinned.
+
+        Raises:
+            DoubtError: another truth is pinned, or there is no room to remember this one.
+
+        """
+        now = self.clock()
+        pin = self._pins.get((identity, subject))
+        if pin is None or pin.until < now:
+            if len(self._pins) >= MAX_PINS:
+                self._forget(now)
+            pin = self._pins[identity, subject] = Pin(truth)
+        elif pin.told != truth:
+            raise DoubtError("the decision changed within the window")
+        pin.until = now + self.seconds
+        return pin
+
+    def _forget(self, now: float) -> None:
+        self._pins = {key: pin for key, pin in self._pins.items() if pin.until >= now}
+        if len(self._pins) >= MAX_PINS:
+            raise DoubtError("too many pins")
