@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 import trino
+from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.catalog.sql import SqlCatalog
 
 from tests.parts import missing
@@ -69,13 +70,32 @@ def bare(lab: Addresses) -> Iterator[trino.dbapi.Cursor]:
 @pytest.fixture
 def scratch(lab: Addresses, request: pytest.FixtureRequest) -> Iterator[str]:
     """A schema of the ``lake`` catalog for this test alone, dropped with all it holds."""
-    name = "x_" + "".join(c if c.isalnum() else "_" for c in request.node.name.lower())[:60]
-    with lab.connect_bare() as connection:
-        cursor = connection.cursor()
-        cursor.execute(f"DROP SCHEMA IF EXISTS lake.{name} CASCADE").fetchall()
-        cursor.execute(f"CREATE SCHEMA lake.{name}").fetchall()
+    with _own_schema(lab, "lake", request.node.name) as name:
         yield name
-        cursor.execute(f"DROP SCHEMA IF EXISTS lake.{name} CASCADE").fetchall()
+
+
+@pytest.fixture
+def rest_scratch(rest: Addresses, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A schema of the ``rest`` catalog for this test alone."""
+    with _own_schema(rest, "rest", request.node.name) as name:
+        yield name
+
+
+@contextmanager
+def _own_schema(lab: Addresses, catalog: str, test: str) -> Iterator[str]:
+    name = "x_" + "".join(c if c.isalnum() else "_" for c in test.lower())[:60]
+    with lab.connect_bare(catalog=catalog) as connection:
+        cursor = connection.cursor()
+        cursor.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE").fetchall()
+        cursor.execute(f"CREATE SCHEMA {name}").fetchall()
+        yield name
+        cursor.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE").fetchall()
+
+
+@pytest.fixture
+def rest_lake(rest: Addresses) -> RestCatalog:
+    """Trino's ``rest`` catalog by pyiceberg."""
+    return RestCatalog("rest", uri=rest.rest)
 
 
 @pytest.fixture
