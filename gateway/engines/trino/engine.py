@@ -42,7 +42,10 @@ class Admission(Protocol):
     """Whether the cluster may take statements; see ``health``."""
 
     def check(self, *, restricted: bool) -> None:
-        """Raise MeshgateError where a statement may not be sent to it now."""
+        """Raise MeshgateError where a statement may not be sent to it now.
+
+        It is a NotReadyError where that may change in a moment.
+        """
         ...
 
 
@@ -112,8 +115,6 @@ class TrinoEngine:
         """
         if governed.engine != "trino":
             raise MeshgateError("GENERIC_INTERNAL_ERROR", "text for another engine was refused")
-        if self._health is not None:
-            self._health.check(restricted=governed.restricted)
         try:
             headers = upstream_headers(settings)
         except HeaderError as error:
@@ -123,6 +124,8 @@ class TrinoEngine:
         until = time.monotonic() + (_START_SECONDS if attempt == 1 else _RESTART_SECONDS)
         while True:
             try:
+                if self._health is not None:
+                    self._health.check(restricted=governed.restricted)
                 return await self._try_submit(governed.sql, headers, attempt)
             except NotReadyError as error:
                 if time.monotonic() > until or (attempt == 1 and not error.answered):
@@ -150,8 +153,8 @@ class TrinoEngine:
         except (PageError, AddressError) as error:
             raise not_whole(error, "") from None
         if page.error is not None:
-            error = page_error(page.error, start)
-            raise NotReadyError(error) if is_not_ready(page.error) else error
+            told = page_error(page.error, start)
+            raise NotReadyError(told) if is_not_ready(page.error) else told
         if first is None or page.data is not None:
             raise not_whole(PageError("the answer to a submission is no first page"), page.id)
         return first
