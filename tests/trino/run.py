@@ -26,20 +26,25 @@ from tests.realparts.lab import laboratory
 from tests.realparts.process import PartError
 
 _DEFAULT = ".run/lab.json"
-_NEEDED = (
-    ("trino", trino_home, "the Trino server: `make fetch` brings it"),
-    ("trino", rest_jar, "Iceberg's REST servlet: `make fetch` brings it"),
-    ("java", jdk, "a JDK 24 or newer: install one, or set JAVA_HOME"),
-    ("postgres", postgres_programs, "a PostgreSQL server: install the package `postgresql`"),
+_OF_THE_MACHINE = (
+    (jdk, "a JDK 24 or newer: install one, or set JAVA_HOME"),
+    (postgres_programs, "a PostgreSQL server: install the package `postgresql`"),
+)
+_FETCHED = (
+    (trino_home, "the Trino server: `make fetch` brings it"),
+    (rest_jar, "Iceberg's REST servlet: `make fetch` brings it"),
 )
 
 
 def main() -> int:
     """Start, test or wait, stop; the tests' status."""
     given, words = _arguments()
-    if lacking := [what for _, find, what in _NEEDED if find() is None]:
+    needed = _OF_THE_MACHINE if given.machine else (*_OF_THE_MACHINE, *_FETCHED)
+    if lacking := [what for find, what in needed if find() is None]:
         print("no lab without\n  " + "\n  ".join(lacking), file=sys.stderr)
         return 1
+    if given.machine:
+        return 0
     if opa_path() is None:
         print("left out: a real OPA behind the gateway (`make fetch` brings it)")
         if "opa" in REQUIRED:
@@ -65,6 +70,9 @@ def _arguments() -> tuple[argparse.Namespace, Sequence[str]]:
     parser = argparse.ArgumentParser(prog="python -m tests.trino.run", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="stay up until interrupted")
     parser.add_argument("--bare", action="store_true", help="no gateway, no locked Trino")
+    parser.add_argument(
+        "--machine", action="store_true", help="only see what `make fetch` cannot bring"
+    )
     return parser.parse_known_args()  # the rest is pytest's
 
 
