@@ -130,7 +130,7 @@ async def _local_pages(text: str, user: str, session: Session) -> Pages:
     gateway = _gateway()
     principal = gateway.directory.current().principal(user)
     if principal is None:
-        gateway.audit.close()
+        gateway.state.close()
         raise RemoteError("UNKNOWN PRINCIPAL", f"{user} is not in the directory; use --as")
     async with gateway.working():
         query_id = QueryIds().mint()

@@ -14,9 +14,10 @@ from gateway.identity.authenticate import Authenticated
 from gateway.identity.directory import Directory
 from gateway.metadata.reasons import unavailable
 from gateway.protocol.properties import checked, known
-from gateway.protocol.running import QueryRecord, RunningQueries
+from gateway.protocol.record import QueryRecord
 from gateway.protocol.service import Service
 from gateway.protocol.session import ClientSession, encode_prepared
+from gateway.protocol.table import RunningQueries
 from gateway.query.plan import Plan
 from gateway.sql.model import Kind, Statement
 

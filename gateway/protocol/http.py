@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import ipaddress
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+import zlib
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from gateway.identity.authenticate import Presented, is_loopback
 from gateway.protocol.session import BadRequestError, Headers
@@ -16,11 +16,15 @@ from gateway.protocol.session import BadRequestError, Headers
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Body = Sequence[bytes | memoryview]
+Gzip = Literal["auto", "always", "never"]
 
 MAX_BODY = 8 << 20
 _MAX_HEADERS = 256 << 10
 _GZIP_FROM = 8 << 10
 _LARGE = 256 << 10
+_TOGETHER = 64 << 10
+_GZIP_LEVEL, _GZIP_FORM = 1, 31
 _JSON = "application/json"
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
@@ -36,10 +40,10 @@ class HangUpError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer."""
+    """An HTTP answer; its body comes in pieces that need not be copied together."""
 
     status: int
-    body: bytes = b""
+    body: Body = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     type: str = _JSON
 
@@ -151,30 +155,42 @@ async def read_text(receive: Receive) -> str:
 
 
 async def respond(send: Send, answer: Answer, *, packable: bool = False) -> None:
-    """Send an answer; ``packable`` if the client takes gzip and is not on this machine."""
-    body = answer.body
+    """Send an answer; ``packable`` if the client takes gzip and it pays."""
+    body, size = answer.body, sum(map(len, answer.body))
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **answer.headers}
-    if body:
+    if size:
         headers["Content-Type"] = answer.type
-    if packable and len(body) >= _GZIP_FROM:
-        body = await _packed(body)
+    if packable and size >= _GZIP_FROM:
+        body = await _packed(body, size)
+        size = sum(map(len, body))
         headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-    headers["Content-Length"] = str(len(body))
+    headers["Content-Length"] = str(size)
     pairs = [(name.encode("latin-1"), _one_line(value)) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": pairs})
-    await send({"type": "http.response.body", "body": body})
+    if size <= _TOGETHER:
+        body = (b"".join(body),)
+    for piece in body[:-1]:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": body[-1]})
 
 
-def takes_gzip(headers: Headers, peer: str) -> bool:
-    """Whether packing pays: the client accepts it and a network lies between."""
+def takes_gzip(headers: Headers, peer: str, when: Gzip = "auto") -> bool:
+    """Whether to pack: the client accepts it and, by itself, a network lies between."""
+    if when == "never" or (when == "auto" and is_loopback(peer)):
+        return False
     accepted = (headers.one("accept-encoding") or "").lower()
-    return "gzip" in accepted and "gzip;q=0" not in accepted and not is_loopback(peer)
+    return "gzip" in accepted and "gzip;q=0" not in accepted
 
 
-async def _packed(body: bytes) -> bytes:
-    if len(body) < _LARGE:
-        return gzip.compress(body, 1)
-    return await asyncio.to_thread(gzip.compress, body, 1)
+async def _packed(body: Body, size: int) -> Body:
+    if size < _LARGE:
+        return _gzip(body)
+    return await asyncio.to_thread(_gzip, body)
+
+
+def _gzip(body: Body) -> Body:
+    packer = zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_FORM)
+    return [*(packer.compress(piece) for piece in body), packer.flush()]
 
 
 def _one_line(value: str) -> bytes:

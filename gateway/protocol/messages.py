@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -16,7 +17,8 @@ from gateway.results import Warning_
 class Stats:
     """What a page tells of progress. ``rows`` are delivered rows, 0 where even that may tell.
 
-    Times are whole milliseconds, ``percent`` is 0 to 100.
+    Times are whole milliseconds, ``percent`` is 0 to 100. ``numbers`` are a cluster's own, for
+    statements whose volume hides nothing.
     """
 
     state: str
@@ -25,11 +27,12 @@ class Stats:
     percent: int = 0
     rows: int = 0
     data_bytes: int = 0
+    numbers: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
     def document(self) -> dict[str, Any]:
         """All numbers clients read; none is left out, since some do arithmetic on them."""
         done = self.percent if self.state != "QUEUED" else 0
-        return {
+        document = {
             "state": self.state,
             "queued": self.state == "QUEUED",
             "scheduled": self.state != "QUEUED",
@@ -55,6 +58,8 @@ class Stats:
             "peakMemoryBytes": 0,
             "spilledBytes": 0,
         }
+        known = document.keys() & self.numbers.keys()
+        return document | {name: self.numbers[name] for name in known} if known else document
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +73,22 @@ class Page:
     next_path: str | None = None
     cancel_path: str | None = None
     columns: bytes | None = None
-    data: bytes | None = None
+    data: bytes | memoryview | None = None
     error: bytes | None = None
     update_type: str | None = None
+    update_count: int | None = None
+
+    def body(self) -> Sequence[bytes | memoryview]:
+        """The page as sent, in pieces: rows are not copied."""
+        head, tail = self._around()
+        return (head + tail,) if self.data is None else (head + b',"data":', self.data, tail)
 
     def json(self) -> bytes:
-        """The page as sent."""
+        """The page in one piece."""
+        return b"".join(self.body())
+
+    def _around(self) -> tuple[bytes, bytes]:
+        """What stands before and after ``data``."""
         info = f"{self.base}/ui/query.html?{self.query_id}"
         parts: list[tuple[str, bytes | None]] = [
             ("id", orjson.dumps(self.query_id)),
@@ -81,16 +96,22 @@ class Page:
             ("partialCancelUri", self._uri(self.cancel_path)),
             ("nextUri", self._uri(self.next_path)),
             ("columns", self.columns),
-            ("data", self.data),
+        ]
+        rest: list[tuple[str, bytes | None]] = [
             ("stats", orjson.dumps(self.stats.document())),
             ("error", self.error),
             ("warnings", self.warnings),
             ("updateType", orjson.dumps(self.update_type) if self.update_type else None),
+            ("updateCount", None if self.update_count is None else b"%d" % self.update_count),
         ]
-        return b"{" + b",".join(b'"%b":%b' % (k.encode(), v) for k, v in parts if v) + b"}"
+        return b"{" + _members(parts), b"," + _members(rest) + b"}"
 
     def _uri(self, path: str | None) -> bytes | None:
         return orjson.dumps(self.base + path) if path else None
+
+
+def _members(parts: Sequence[tuple[str, bytes | None]]) -> bytes:
+    return b",".join(b'"%b":%b' % (key.encode(), value) for key, value in parts if value)
 
 
 def error_json(error: MeshgateError, text: str = "") -> bytes:

@@ -6,22 +6,26 @@ import base64
 import binascii
 import hashlib
 import hmac
-import os
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import astuple, dataclass
 from time import time
+from typing import Any
 
-import orjson
+import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from gateway.relayed import Handle
 
 LIFETIME_SECONDS = 24 * 3600
 MAX_SLUG = 1500
 PHASES = ("queued", "executing", "partialCancel")
 _PREFIX = "g1."
-_ID_BYTES, _NONCE_BYTES, _KEY_BYTES = 4, 12, 32
+_VERSION = 2
+_ID_BYTES, _NONCE_BYTES, _TAG_BYTES, _KEY_BYTES = 4, 12, 16, 32
+_GROWTH = 48
+"""Bytes by which the counters and numbers of a statement's addresses may still grow."""
 
 
 class UnknownPollError(Exception):
@@ -29,8 +33,27 @@ class UnknownPollError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Relay:
+    """Where a statement stands on a cluster: all another gateway needs to go on.
+
+    ``opened`` and ``deadline`` are Unix seconds; ``rows`` and ``data_bytes`` were delivered
+    before this page; ``notes`` is the packed list of ``notes.pack``.
+    """
+
+    handle: Handle
+    opened: float
+    deadline: float
+    rows: int = 0
+    data_bytes: int = 0
+    notes: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Poll:
-    """What a sealed URI says. ``token`` numbers the page; ``credential`` is a keyed hash."""
+    """What a sealed URI says. ``token`` numbers the page; ``credential`` is a keyed hash.
+
+    ``relay`` is set for statements of a cluster; others live in the process that took them.
+    """
 
     query_id: str
     phase: str
@@ -41,10 +64,11 @@ class Poll:
     decision_id: str = ""
     restricted: bool = False
     expires: int = 0
+    relay: Relay | None = None
 
 
 class PollKeys:
-    """Keys of sealed URIs: the first seals, all open. Kept in the state directory."""
+    """Keys of sealed URIs: the first seals, all open."""
 
     def __init__(self, keys: tuple[bytes, ...]) -> None:
         if not keys or any(len(key) != _KEY_BYTES for key in keys):
@@ -52,17 +76,6 @@ class PollKeys:
         self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
         self.first = _key_id(keys[0])
         self._credentials = hashlib.sha256(b"credential" + keys[-1]).digest()
-
-    @classmethod
-    def load(cls, path: Path) -> PollKeys:
-        """Read the key file (one hexadecimal key a line, newest first), or make one."""
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w") as file:
-                file.write(secrets.token_hex(_KEY_BYTES) + "\n")
-        lines = path.read_text(encoding="ascii").split()
-        return cls(tuple(bytes.fromhex(line) for line in lines))
 
     def cipher(self, key_id: bytes) -> AESGCM | None:
         """The cipher of a key id, if it is ours."""
@@ -85,21 +98,12 @@ class Sealer:
 
     def path(self, poll: Poll) -> str:
         """The sealed path; its lifetime starts anew."""
-        fields = {
-            "u": poll.subject,
-            "a": poll.actor,
-            "k": poll.credential,
-            "d": poll.decision_id,
-            "g": poll.restricted,
-            "x": int(self._clock()) + LIFETIME_SECONDS,
-        }
         cipher = self._keys.cipher(self._keys.first)
         if cipher is None:
             raise UnknownPollError
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        sealed = cipher.encrypt(
-            nonce, orjson.dumps(fields), _bound(poll.phase, poll.query_id, poll.token)
-        )
+        fields = _packed(poll, int(self._clock()) + LIFETIME_SECONDS)
+        sealed = cipher.encrypt(nonce, fields, _bound(poll.phase, poll.query_id, poll.token))
         slug = _PREFIX + base64.urlsafe_b64encode(self._keys.first + nonce + sealed).decode()
         slug = slug.rstrip("=")
         if len(slug) > MAX_SLUG:
@@ -119,15 +123,49 @@ class Sealer:
             raise UnknownPollError
         try:
             bound = _bound(phase, query_id, int(token))
-            fields = orjson.loads(cipher.decrypt(nonce, raw[_ID_BYTES + _NONCE_BYTES :], bound))
+            fields = cipher.decrypt(nonce, raw[_ID_BYTES + _NONCE_BYTES :], bound)
         except (InvalidTag, ValueError):
             raise UnknownPollError from None
-        if fields["x"] < self._clock():
+        poll = _unpacked(fields, query_id, phase, int(token))
+        if poll.expires < self._clock():
             raise UnknownPollError
-        return Poll(
-            query_id, phase, int(token), fields["u"], fields["a"], fields["k"], fields["d"],
-            fields["g"], fields["x"],
-        )  # fmt: skip
+        return poll
+
+
+def room(poll: Poll) -> int:
+    """How many bytes of notes the addresses of a statement can carry from now to its end."""
+    whole = (MAX_SLUG - len(_PREFIX)) * 3 // 4
+    taken = _ID_BYTES + _NONCE_BYTES + _TAG_BYTES + len(_packed(poll, LIFETIME_SECONDS))
+    return max(0, whole - taken - _GROWTH)
+
+
+def _packed(poll: Poll, expires: int) -> bytes:
+    relay = poll.relay
+    fields: list[Any] = [
+        _VERSION, poll.subject, poll.actor, poll.credential, poll.decision_id, poll.restricted,
+        expires, relay and [astuple(relay.handle), *_counters(relay)],
+    ]  # fmt: skip
+    return msgspec.msgpack.encode(fields)
+
+
+def _counters(relay: Relay) -> tuple[float, float, int, int, bytes]:
+    return relay.opened, relay.deadline, relay.rows, relay.data_bytes, relay.notes
+
+
+def _unpacked(fields: bytes, query_id: str, phase: str, token: int) -> Poll:
+    """Read what ``_packed`` wrote; of another version, it is an address of an unknown past."""
+    try:
+        version, subject, actor, credential, decision, restricted, expires, relay = (
+            msgspec.msgpack.decode(fields, type=list[Any])
+        )
+        if version != _VERSION:
+            raise UnknownPollError
+        found = relay and Relay(Handle(*relay[0]), *relay[1:])
+    except (msgspec.DecodeError, TypeError, ValueError):
+        raise UnknownPollError from None
+    return Poll(
+        query_id, phase, token, subject, actor, credential, decision, restricted, expires, found
+    )
 
 
 def _decode(text: str) -> bytes:

@@ -17,6 +17,7 @@ from gateway.identity.authenticate import (
 from gateway.protocol.http import (
     Answer,
     Edge,
+    Gzip,
     HangUpError,
     Receive,
     Scope,
@@ -28,9 +29,10 @@ from gateway.protocol.http import (
     takes_gzip,
 )
 from gateway.protocol.poll import Poll, PollKeys, Sealer, UnknownPollError
-from gateway.protocol.running import GoneError, NotHereError, RunningQueries, RunningQuery
+from gateway.protocol.relay import RelayedQueries
 from gateway.protocol.session import BadRequestError, Headers
 from gateway.protocol.submit import Submitter
+from gateway.protocol.table import GoneError, NotHereError, OpenQuery, RunningQueries
 from gateway.query.recording import LoginAttempt
 from gateway.telemetry import QUERY_DEFECT, Metrics, where
 
@@ -56,7 +58,7 @@ class _StatusError(Exception):
 
     def __init__(self, status: int, text: str = "", headers: dict[str, str] | None = None) -> None:
         super().__init__(text)
-        self.answer = Answer(status, text.encode(), headers or {}, _TEXT)
+        self.answer = Answer(status, (text.encode(),), headers or {}, _TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class StatementEndpoint:
         authenticator: who may ask.
         sealer, keys: continuation addresses.
         edge: how clients reach us.
+        relays: the statements of a cluster, if there is one.
+        gzip: when pages are packed.
 
     """
 
@@ -92,7 +96,11 @@ class StatementEndpoint:
         keys: PollKeys,
         edge: Edge,
         metrics: Metrics,
+        relays: RelayedQueries | None = None,
+        gzip: Gzip = "auto",
     ) -> None:
+        self._relays = relays
+        self._gzip: Gzip = gzip
         self._submitter = submitter
         self._queries = queries
         self._authenticator = authenticator
@@ -107,7 +115,7 @@ class StatementEndpoint:
         try:
             headers = read_headers(scope)
             peer = self._edge.peer(scope, headers)
-            packable = takes_gzip(headers, peer)
+            packable = takes_gzip(headers, peer, self._gzip)
             request = _Request(
                 scope["method"],
                 headers,
@@ -124,19 +132,19 @@ class StatementEndpoint:
         except Exception as error:  # noqa: BLE001 - the edge: every defect becomes an answer
             answer = self._failed(error)
         if scope["method"] == "HEAD":
-            answer = replace(answer, body=b"")
+            answer = replace(answer, body=())
         await respond(send, answer, packable=packable)
 
     def _failed(self, error: Exception) -> Answer:
         if isinstance(error, _StatusError):
             return error.answer
         if isinstance(error, BadRequestError):
-            return Answer(400, str(error).encode("utf-8", "replace"), type=_TEXT)
+            return Answer(400, (str(error).encode("utf-8", "replace"),), type=_TEXT)
         for kind, status, text in _PLAIN_FAILURES:
             if isinstance(error, kind):
-                return Answer(status, text, type=_TEXT)
+                return Answer(status, (text,), type=_TEXT)
         _LOG.error(QUERY_DEFECT, **where(error))
-        return Answer(500, b"the gateway failed; its log says where", type=_TEXT)
+        return Answer(500, (b"the gateway failed; its log says where",), type=_TEXT)
 
     async def _login_failed(self, scope: Scope, error: AuthenticationError) -> Answer:
         """Refuse a login; one that was tried is recorded before it is refused."""
@@ -148,8 +156,8 @@ class StatementEndpoint:
                 peer = self._edge.peer(scope, headers)
                 await self._submitter.login_failed(LoginAttempt(error.claimed, method, peer))
         except MeshgateError as failure:
-            return Answer(_UNAVAILABLE, failure.message.encode(), type=_TEXT)
-        return Answer(error.status, error.message.encode(), error.headers, _TEXT)
+            return Answer(_UNAVAILABLE, (failure.message.encode(),), type=_TEXT)
+        return Answer(error.status, (error.message.encode(),), error.headers, _TEXT)
 
     async def _route(self, request: _Request, parts: list[str], receive: Receive) -> Answer:
         if parts == ["v1", "statement"]:
@@ -179,12 +187,14 @@ class StatementEndpoint:
             text, request.headers, caller, base=request.base, peer=request.peer,
             credential=credential,
         )  # fmt: skip
-        return Answer(200, page.json(), headers)
+        return Answer(200, page.body(), headers)
 
     async def _poll(self, request: _Request, parts: list[str]) -> Answer:
         poll = self._sealer.open(*parts[2:])
         query = self._queries.get(poll.query_id)
         await self._check_poller(request.presented, poll)
+        if query is None and self._relays is not None:
+            query = self._relays.adopt(poll)
         if query is None:
             raise NotHereError
         if request.method == "HEAD":
@@ -196,10 +206,10 @@ class StatementEndpoint:
         if request.method != "GET" or poll.phase == _PARTIAL:
             raise _StatusError(405, "use GET, HEAD or DELETE", {"Allow": "GET, HEAD, DELETE"})
         self._metrics.request("poll")
-        page = await query.page(poll.token, request.base)
-        return Answer(200, page.json(), query.headers)
+        page = await query.page(poll, request.base)
+        return Answer(200, page.body(), query.headers)
 
-    async def _cancel(self, query: RunningQuery, poll: Poll) -> Answer:
+    async def _cancel(self, query: OpenQuery, poll: Poll) -> Answer:
         self._metrics.request("cancel")
         if poll.phase == _PARTIAL:
             await query.finish_early()
@@ -242,7 +252,7 @@ class StatementEndpoint:
             "endTime": record.ended.isoformat() if record.ended else None,
             "errorName": record.error.name if record.error else None,
         }
-        return Answer(200, orjson.dumps(document))
+        return Answer(200, (orjson.dumps(document),))
 
 
 def _scheme(authorization: str | None) -> str:

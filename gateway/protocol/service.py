@@ -14,6 +14,8 @@ from gateway.metadata.visible import VisibleCatalog
 from gateway.protocol.producer import Stream
 from gateway.query.plan import Plan
 from gateway.query.recording import LoginAttempt
+from gateway.query.relaying import Relayed
+from gateway.relayed import Handle
 from gateway.session import Session
 
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -33,6 +35,18 @@ class Service(Protocol):
         self, plan: Plan, session: Session, principal: Principal, query_id: str, seconds: float
     ) -> Stream:
         """Run an admitted statement for at most so many seconds."""
+        ...
+
+    async def relay(
+        self,
+        plan: Plan,
+        session: Session,
+        principal: Principal,
+        query_id: str,
+        actor: str,
+        seconds: float,
+    ) -> tuple[Handle, Relayed]:
+        """Submit an admitted statement to the cluster."""
         ...
 
     async def refused(

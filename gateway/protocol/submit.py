@@ -17,9 +17,12 @@ from gateway.protocol.commands import PURPOSE, Caller, Commands, check_bound_pur
 from gateway.protocol.messages import Page, Stats, error_json, warnings_json
 from gateway.protocol.poll import Poll, Sealer
 from gateway.protocol.producer import Stream
-from gateway.protocol.running import QueryRecord, RunningQueries, RunningQuery, run_seconds
+from gateway.protocol.record import QueryRecord
+from gateway.protocol.relay import RelayedQueries
+from gateway.protocol.running import RunningQuery
 from gateway.protocol.service import QueryIds, Service
 from gateway.protocol.session import ClientSession, Headers, read_session
+from gateway.protocol.table import OpenQuery, RunningQueries, run_seconds
 from gateway.query.plan import Plan
 from gateway.query.recording import LoginAttempt
 from gateway.telemetry import QUERY_DEFECT, Metrics, where
@@ -50,7 +53,9 @@ class Submitter:
         commands: Commands,
         sealer: Sealer,
         metrics: Metrics,
+        relays: RelayedQueries | None = None,
     ) -> None:
+        self._relays = relays
         self._service = service
         self._queries = queries
         self._commands = commands
@@ -117,10 +122,13 @@ class Submitter:
         access = {_ACCESS: self._access(asked, plan)}
         if plan.command is not None:
             return await self._command(asked, plan, access)
-        async with self._recorded(asked, plan):
-            query = self._running(asked, plan)
-            page = query.submitted(asked.base)
+        if plan.relayed and self._relays is not None:
+            query: OpenQuery = await self._relayed(asked, plan, self._relays)
+        else:
+            async with self._recorded(asked, plan):
+                query = self._running(asked, plan)
         query.headers = access
+        page = query.submitted(asked.base)
         self._queries.add(query)
         return page, access
 
@@ -144,6 +152,24 @@ class Submitter:
             )  # fmt: skip
             raise
 
+    async def _relayed(self, asked: _Asked, plan: Plan, relays: RelayedQueries) -> OpenQuery:
+        record, caller = asked.record, asked.caller
+        seconds = run_seconds(record.session, self._queries.limits)
+        submitted = await self._service.relay(
+            plan, record.session, caller.login.principal, record.query_id, caller.login.actor,
+            seconds,
+        )  # fmt: skip
+        return relays.made(record, self._seal(asked, plan), submitted, plan.warnings, seconds)
+
+    def _seal(self, asked: _Asked, plan: Plan) -> Poll:
+        """The statement's first address."""
+        login = asked.caller.login
+        decision = plan.decision.decision_id if plan.decision else ""
+        return Poll(
+            asked.record.query_id, "queued", 1, login.principal.id, login.actor,
+            asked.credential, decision, plan.restricted,
+        )  # fmt: skip
+
     def _running(self, asked: _Asked, plan: Plan) -> RunningQuery:
         record, caller = asked.record, asked.caller
         seconds = run_seconds(record.session, self._queries.limits)
@@ -157,13 +183,10 @@ class Submitter:
         async def drop(state: str) -> None:
             await self._service.dropped(plan, record.session, principal, record.query_id, state)
 
-        seal = Poll(
-            record.query_id, "queued", 1, principal.id, caller.login.actor, asked.credential,
-            plan.decision.decision_id if plan.decision else "", plan.restricted,
-        )  # fmt: skip
         return RunningQuery(
-            record, plan, start, drop=drop, sealer=self._sealer, seal=seal, seconds=seconds
-        )
+            record, plan, start, drop=drop, sealer=self._sealer, seal=self._seal(asked, plan),
+            seconds=seconds,
+        )  # fmt: skip
 
     async def _command(
         self, asked: _Asked, plan: Plan, access: Mapping[str, str]

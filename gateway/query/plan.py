@@ -79,6 +79,12 @@ class Plan:
         return "governed" if reads_data and self.answer is None else "answered"
 
     @property
+    def relayed(self) -> bool:
+        """True where a cluster runs it, not this gateway's own engine."""
+        governed = self.governed
+        return governed is not None and governed.engine == "trino" and self.outcome == "governed"
+
+    @property
     def restricted(self) -> bool:
         """True if statistics could tell of hidden rows."""
         return self.governed is not None and self.governed.restricted

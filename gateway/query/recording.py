@@ -6,6 +6,7 @@ import time
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from gateway.audit import build
 from gateway.audit.model import (
@@ -26,6 +27,7 @@ from gateway.query.asked import Asked
 from gateway.query.commands import statement_text
 from gateway.query.plan import Plan, Purpose
 from gateway.sql.model import Statement
+from gateway.state.store import Change
 
 
 @dataclass(slots=True)
@@ -130,10 +132,10 @@ class OpenRecord:
         self.rows = 0
         self.bytes = 0
 
-    async def started(self) -> None:
-        """Make it durable; raises CONFIGURATION_UNAVAILABLE if it cannot be."""
+    async def started(self, *also: Change[Any]) -> None:
+        """Make it durable, other changes with it; raises CONFIGURATION_UNAVAILABLE."""
         if self._store is not None:
-            await self._store.started(self._record)
+            await self._store.started(self._record, *also)
 
     def count(self, rows: int, size: int) -> None:
         """Add delivered rows and their Arrow bytes."""
@@ -152,12 +154,12 @@ class OpenRecord:
         """Stopped from outside: cancelled, abandoned, revoked, or failed by a named error."""
         await self._close(Result(state, error_name, rows=self.rows, bytes=self.bytes))
 
-    async def end(self, result: Result, engine_query_id: str = "") -> None:
-        """The statement ended on a cluster, where it had that id."""
+    async def end(self, result: Result, engine_query_id: str, *also: Change[Any]) -> None:
+        """The statement ended on a cluster, where it had that id; other changes with it."""
         self._record = replace(self._record, engine_query_id=engine_query_id)
-        await self._close(result)
+        await self._close(result, *also)
 
-    async def _close(self, result: Result) -> None:
+    async def _close(self, result: Result, *also: Change[Any]) -> None:
         if self._closed or self._store is None:
             return
         self._closed = True
@@ -168,7 +170,8 @@ class OpenRecord:
                 phase=FINISHED,
                 result=result,
                 cost=replace(self._record.cost, wall_us=wall),
-            )
+            ),
+            *also,
         )
 
 
@@ -179,10 +182,10 @@ class FoundRecord:
         self._store = store
         self._query_id = query_id
 
-    async def end(self, result: Result, engine_query_id: str = "") -> None:
+    async def end(self, result: Result, engine_query_id: str, *also: Change[Any]) -> None:
         """Make ``finished`` of what the store holds as ``started``; the first end stands."""
         if self._store is not None:
-            await self._store.end(self._query_id, result, engine_query_id)
+            await self._store.end(self._query_id, result, engine_query_id, *also)
 
 
 Ending = OpenRecord | FoundRecord

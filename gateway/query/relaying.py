@@ -16,13 +16,15 @@ from gateway.audit.model import Result
 from gateway.engines.relay import RelayEngine
 from gateway.errors import MeshgateError
 from gateway.query.asked import Asked
-from gateway.query.opened import OpenStatement, OpenStatements
 from gateway.query.plan import Plan
 from gateway.query.reads import keyed, reads_of
 from gateway.query.recording import Ending, Recorder, as_refusal
 from gateway.relayed import ClientSettings, Handle, RelayedPage
 from gateway.sql.model import GovernedQuery
-from gateway.state.active import ActiveDecision, ActiveDecisions
+from gateway.state.active import ActiveDecision
+from gateway.state.decisions import StoredDecisions
+from gateway.state.statements import OpenStatement, OpenStatements
+from gateway.state.store import Change
 
 _FORWARDED = ("join_distribution_type", "join_reordering_strategy")
 _TIMES = frozenset({"query_max_execution_time", "query_max_run_time"})
@@ -84,16 +86,13 @@ class Relayed:
         self._relays.statements.touch(self._query_id, handle)
 
     async def ended(self, result: Result, engine_query_id: str) -> None:
-        """Record the end, durably; the decision is no longer active.
+        """Record the end, durably; its decision is no longer active.
 
         Raises:
             MeshgateError: CONFIGURATION_UNAVAILABLE; send no rows then.
 
         """
-        try:
-            await self._record.end(result, engine_query_id)
-        finally:
-            await self._relays.close(self._query_id)
+        await self._record.end(result, engine_query_id, *self._relays.closing(self._query_id))
 
 
 class Relays:
@@ -110,7 +109,7 @@ class Relays:
     def __init__(
         self,
         engine: RelayEngine,
-        active: ActiveDecisions,
+        active: StoredDecisions,
         statements: OpenStatements,
         recorder: Recorder,
     ) -> None:
@@ -128,47 +127,48 @@ class Relays:
             MeshgateError: the records, the state or the cluster are unavailable; recorded.
 
         """
-        if plan.governed is None:
+        governed = plan.governed
+        if governed is None:
             raise ValueError("only governed text is submitted")
-        settings = client_settings(plan, asked, seconds)
+        settings = client_settings(governed, asked, seconds)
         record = self._recorder.opening(plan, asked)
-        handle, *failures = await asyncio.gather(
-            self.engine.submit(plan.governed, settings),
-            record.started(),
-            self._active.open(active_decision(plan.governed, asked, seconds)),
-            self.statements.open(_statement(asked, actor, seconds)),
+        opening = self._active.opening(active_decision(governed, asked, seconds))
+        statement = self.statements.opening(_statement(asked, actor, seconds))
+        handle, noted = await asyncio.gather(
+            self.engine.submit(governed, settings),
+            record.started(opening, statement),
             return_exceptions=True,
         )
-        found = [error for error in (handle, *failures) if isinstance(error, BaseException)]
-        if found or not isinstance(handle, Handle):
-            if isinstance(handle, Handle):
-                await self.engine.cancel(handle)
-            await self.close(asked.query_id)
-            await record.failed(as_refusal(found[0]))
-            raise found[0]
-        self.statements.touch(asked.query_id, handle)
-        return handle, Relayed(self, asked.query_id, record, Again(plan.governed, settings))
+        if isinstance(handle, Handle) and noted is None:
+            self.statements.touch(asked.query_id, handle)
+            return handle, Relayed(self, asked.query_id, record, Again(governed, settings))
+        if isinstance(handle, Handle):
+            await self.engine.cancel(handle)
+        error = noted or handle
+        if not isinstance(error, BaseException):
+            raise TypeError("a submission gives a handle or an error")
+        result = Result("failed", as_refusal(error).name)
+        await record.end(result, "", *self.closing(asked.query_id))
+        raise error
 
     def continued(self, query_id: str) -> Relayed:
         """A statement that another gateway took, or this one before it was restarted."""
         return Relayed(self, query_id, self._recorder.found(query_id))
 
-    async def close(self, query_id: str) -> None:
-        """Forget an ended statement."""
-        await self._active.close(query_id)
-        await self.statements.end(query_id)
+    def closing(self, query_id: str) -> tuple[Change[None], Change[bool]]:
+        """The changes that forget an ended statement."""
+        return self._active.closing(query_id), self.statements.ending(query_id)
 
 
-def client_settings(plan: Plan, asked: Asked, seconds: float) -> ClientSettings:
+def client_settings(governed: GovernedQuery, asked: Asked, seconds: float) -> ClientSettings:
     """What of a session reaches the cluster; a time limit the client set is capped to ours."""
     session = asked.session
-    decision = plan.decision.decision_id if plan.decision else asked.query_id
     known = {name: session.properties[name] for name in _FORWARDED if name in session.properties}
     if not _TIMES.isdisjoint(session.properties):
         known["query_max_run_time"] = f"{seconds:.3f}s"
     return ClientSettings(
         asked.principal.id,
-        decision,
+        governed.decision_id,
         session.source,
         session.client_tags,
         session.time_zone,
@@ -194,4 +194,4 @@ def active_decision(governed: GovernedQuery, asked: Asked, seconds: float) -> Ac
 
 def _statement(asked: Asked, actor: str, seconds: float) -> OpenStatement:
     deadline = asked.now + timedelta(seconds=seconds)
-    return OpenStatement(asked.query_id, asked.principal.id, actor, asked.now, deadline)
+    return OpenStatement(asked.query_id, asked.principal.id, actor, None, asked.now, deadline)

@@ -11,6 +11,7 @@ from hashlib import sha256
 from gateway.audit.store import AuditStore
 from gateway.catalog.model import CatalogSnapshot
 from gateway.engines.base import Engine, RunOptions
+from gateway.engines.relay import RelayEngine
 from gateway.errors import MeshgateError
 from gateway.identity.principal import Principal
 from gateway.metadata.visible import VisibleCatalog
@@ -22,9 +23,13 @@ from gateway.query.pipeline import Pipeline
 from gateway.query.plan import Plan
 from gateway.query.purpose import stated_purpose
 from gateway.query.recording import LoginAttempt, Recorder, Trail, as_refusal
+from gateway.query.relaying import Relayed, Relays
 from gateway.query.running import Running, answered
+from gateway.relayed import Handle
 from gateway.session import Session
 from gateway.sql.model import Engine as EngineName
+from gateway.state.decisions import StoredDecisions
+from gateway.state.statements import OpenStatements
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +41,20 @@ class Sources:
     now: Callable[[], datetime]
 
 
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster that runs statements, and the state that goes with them."""
+
+    engine: RelayEngine
+    active: StoredDecisions
+    statements: OpenStatements
+
+
 class QueryService:
     """From text to an audited stream of rows.
 
-    ``engine`` and ``audit`` may be None where nothing runs (``meshgate govern``).
+    ``engine`` and ``audit`` may be None where nothing runs (``meshgate govern``). With a
+    ``cluster``, text for target ``trino`` is relayed there; ``engine`` answers metadata.
     """
 
     def __init__(
@@ -53,11 +68,15 @@ class QueryService:
         target: EngineName = "duckdb",
         caches: PlanCaches | None = None,
         own_queries: OwnQueries = lambda _: (),
+        cluster: Cluster | None = None,
     ) -> None:
         self._policy = policy
         self._sources = sources
         self._engine = engine
         self._recorder = Recorder(audit)
+        self.relays: Relays | None = None
+        if cluster is not None:
+            self.relays = Relays(cluster.engine, cluster.active, cluster.statements, self._recorder)
         self._salt_key = salt_key
         self._target: EngineName = target
         self._caches = caches or PlanCaches()
@@ -139,6 +158,26 @@ class QueryService:
             await record.failed(as_refusal(error))
             raise
         return Running(stream, record)
+
+    async def relay(
+        self,
+        plan: Plan,
+        session: Session,
+        principal: Principal,
+        query_id: str,
+        actor: str,
+        seconds: float,
+    ) -> tuple[Handle, Relayed]:
+        """Submit a plan to the cluster; everything that must be known of it is durable then.
+
+        Raises:
+            MeshgateError: the records, the state or the cluster are unavailable; recorded.
+
+        """
+        if self.relays is None:
+            raise MeshgateError("NO_NODES_AVAILABLE", "no cluster is attached to this gateway")
+        asked = self._asked(plan.text, session, principal, query_id)
+        return await self.relays.submit(plan, asked, actor, seconds)
 
     def _attached(self) -> Engine:
         if self._engine is None:

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from gateway.identity.authenticate import AuthenticationError, is_loopback
 from gateway.metadata.access import access_rows
 from gateway.protocol.http import read_headers
-from gateway.protocol.running import QueryRecord
+from gateway.protocol.record import QueryRecord
 from gateway.protocol.session import BadRequestError
 from gateway.server.wiring import Gateway
 

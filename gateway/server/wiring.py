@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 
 from gateway.access.grants import load_grants
 from gateway.access.model import Grant
-from gateway.audit.store import AuditStore
 from gateway.catalog.registry import CatalogRegistry
 from gateway.engines.duckdb import EmbeddedEngine
+from gateway.engines.trino.engine import TrinoEngine
 from gateway.identity.authenticate import Authenticator, is_loopback
 from gateway.identity.directory import Directory
 from gateway.identity.passwords import PasswordFile
@@ -23,19 +23,18 @@ from gateway.policy.service import PolicyService
 from gateway.protocol.commands import Commands
 from gateway.protocol.http import Edge, address_of
 from gateway.protocol.poll import PollKeys, Sealer
+from gateway.protocol.relay import RelayedQueries
 from gateway.protocol.routes import StatementEndpoint
-from gateway.protocol.running import Limits, RunningQueries
 from gateway.protocol.submit import Submitter
+from gateway.protocol.table import Limits, RunningQueries
 from gateway.query.asked import GrantBook
-from gateway.query.service import QueryService, Sources
+from gateway.query.service import Cluster, QueryService, Sources
 from gateway.server.reload import Reloaded
+from gateway.server.state import State, open_state
 from gateway.settings import Settings
 from gateway.telemetry import Metrics
 from gateway.tokens.keys import KeyRings
 from gateway.tokens.selftest import codec_failures
-
-_POLL_KEYS = "poll.keys"
-_AUDIT = "audit.db"
 
 
 class StartError(ValueError):
@@ -49,7 +48,8 @@ class Gateway:
     settings: Settings
     service: QueryService
     engine: EmbeddedEngine
-    audit: AuditStore
+    trino: TrinoEngine | None
+    state: State
     registry: CatalogRegistry
     policy: PolicyService
     directory: Reloaded[Directory]
@@ -65,7 +65,7 @@ class Gateway:
     async def running(self) -> AsyncIterator[None]:
         """Start workers and watchers; stop them, after draining, at the end."""
         await self.engine.start()
-        await self.audit.close_abandoned((), datetime.now(UTC))
+        await self.state.audit.close_abandoned((), datetime.now(UTC))
         tasks = [
             asyncio.create_task(self.registry.watch()),
             asyncio.create_task(self.queries.reap()),
@@ -92,8 +92,10 @@ class Gateway:
 
     async def _close(self) -> None:
         await self.engine.close()
+        if self.trino is not None:
+            await self.trino.close()
         self.service.close()
-        self.audit.close()
+        self.state.close()
 
 
 def build(settings: Settings) -> Gateway:
@@ -152,8 +154,7 @@ def trusts_user_header(settings: Settings) -> bool:
 
 
 def _build(settings: Settings) -> Gateway:
-    state = settings.state.directory
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    state = open_state(settings)
     catalogs = settings.catalog.directory
     directory = Reloaded(
         settings.identity.directory_file or catalogs / "principals.yaml",
@@ -162,36 +163,41 @@ def _build(settings: Settings) -> Gateway:
     )
     metrics = Metrics()
     policy = _policy(settings)
-    registry = CatalogRegistry(catalogs)
+    registry = CatalogRegistry(catalogs, connections_file=settings.catalog.connections_file)
     engine = _engine(settings)
-    audit = AuditStore(state / _AUDIT)
+    trino = TrinoEngine(settings.trino) if settings.engine.kind == "trino" else None
     sources = Sources(lambda: registry.current, _grants(settings), lambda: datetime.now(UTC))
     queries = RunningQueries(_limits(settings), metrics)
     service = QueryService(
         policy,
         sources,
         engine=engine,
-        audit=audit,
+        audit=state.audit,
         salt_key=secrets.token_bytes(32),
+        target="trino" if trino else "duckdb",
         own_queries=queries.own,
+        cluster=Cluster(trino, state.active, state.statements) if trino else None,
     )
     commands = Commands(service, queries, directory.current)
-    keys = PollKeys.load(state / _POLL_KEYS)
+    keys = PollKeys(state.poll_keys)
     sealer = Sealer(keys)
+    relays = RelayedQueries(service.relays, queries, sealer) if service.relays else None
     authenticator = _authenticator(settings, directory)
     edge = _edge(settings)
     endpoint = StatementEndpoint(
-        Submitter(service, queries, commands, sealer, metrics),
+        Submitter(service, queries, commands, sealer, metrics, relays),
         queries,
         authenticator,
         sealer=sealer,
         keys=keys,
         edge=edge,
         metrics=metrics,
+        relays=relays,
+        gzip=settings.server.gzip,
     )
     return Gateway(
-        settings, service, engine, audit, registry, policy, directory, authenticator, queries,
-        commands, endpoint, edge, metrics, trusts_user_header(settings),
+        settings, service, engine, trino, state, registry, policy, directory, authenticator,
+        queries, commands, endpoint, edge, metrics, trusts_user_header(settings),
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ import pytest
 import zstandard
 
 from gateway.protocol.poll import LIFETIME_SECONDS, PollKeys, Sealer
+from gateway.state import pollkeys
 from tests.serving import Gateway
 from tests.system.client import eventually, post, send, until_rows
 
@@ -193,7 +194,7 @@ def test_pages_of_others_of_old_and_of_nobody_do_not_exist(gateway):
     first = post(gateway, COUNT).page["nextUri"]
     page = send(gateway, "GET", first).page
     head, slug, token = first.rsplit("/", 2)
-    keys = PollKeys.load(gateway.root / "state" / "poll.keys")
+    keys = PollKeys(pollkeys.from_file(gateway.root / "state" / "poll.keys"))
     poll = Sealer(keys).open(*first.split("/v1/statement/")[1].split("/"))
     aged = Sealer(keys, lambda: time.time() - LIFETIME_SECONDS - 1).path(poll)
     forged = Sealer(PollKeys((b"k" * 32,))).path(poll)

@@ -19,8 +19,8 @@ from gateway.protocol.commands import Commands
 from gateway.protocol.http import Edge
 from gateway.protocol.poll import PollKeys, Sealer
 from gateway.protocol.routes import StatementEndpoint
-from gateway.protocol.running import Limits, RunningQueries
 from gateway.protocol.submit import Submitter
+from gateway.protocol.table import Limits, RunningQueries
 from gateway.query.plan import Plan, Purpose
 from gateway.results import Answer, ResultColumn, Warning_
 from gateway.sql.model import Defaults, Kind, Statement

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from gateway.protocol import running
+from gateway.protocol import table
 
 
 async def test_last_pages_of_ended_statements_are_bounded(
     world, make_rows, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(running, "_LINGER_BYTES", 100_000)
+    monkeypatch.setattr(table, "_LINGER_BYTES", 100_000)
     world.service.plans["some"] = make_rows(pa.table({"n": pa.array(range(5_000), pa.int64())}))
     client = world.client()
     last = []

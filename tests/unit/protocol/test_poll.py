@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import secrets
 
 import pytest
 from hypothesis import given, settings
@@ -133,17 +132,6 @@ def test_after_a_rotation_old_addresses_open_and_new_ones_use_the_new_key():
         before.open(*parts(after.path(POLL)))
     with pytest.raises(UnknownPollError):
         Sealer(PollKeys((NEW,))).open(*parts(before.path(POLL)))
-
-
-def test_keys_are_made_once_and_kept_private(tmp_path):
-    path = tmp_path / "state" / "poll.keys"
-    first = PollKeys.load(path)
-    assert path.stat().st_mode & 0o077 == 0
-    again = PollKeys.load(path)
-    assert first.first == again.first
-    path.write_text(secrets.token_hex(32) + "\n" + path.read_text())
-    assert Sealer(PollKeys.load(path)).open(*parts(Sealer(first).path(POLL))).subject == "alice"
-    assert [found.name for found in path.parent.iterdir()] == ["poll.keys"]
 
 
 async def test_a_stolen_address_is_unknown_to_others(world):

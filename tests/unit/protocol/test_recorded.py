@@ -13,7 +13,7 @@ from gateway.errors import MeshgateError
 from gateway.identity.authenticate import Authenticator
 from gateway.identity.directory import Directory
 from gateway.identity.tokens import ApiToken, mint
-from gateway.protocol.running import Limits
+from gateway.protocol.table import Limits
 from gateway.query.recording import LoginAttempt
 from gateway.results import ResultColumn
 from gateway.sql.model import Kind

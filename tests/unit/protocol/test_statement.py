@@ -16,7 +16,7 @@ from gateway.identity.authenticate import Authenticator
 from gateway.identity.directory import Directory
 from gateway.identity.tokens import ApiToken, mint
 from gateway.protocol.http import Edge
-from gateway.protocol.running import Limits
+from gateway.protocol.table import Limits
 from gateway.results import ResultColumn
 from gateway.sql.model import GovernedQuery, Kind
 
