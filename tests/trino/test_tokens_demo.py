@@ -116,7 +116,7 @@ def test_the_key_table_is_out_of_reach(governed, locked) -> None:
                 "SELECT * FROM TABLE(gov.system.query(query => 'SELECT k FROM gw.keys'))",
                 "SELECT count(*) FROM gov.gw.keys",
             ):
-                with pytest.raises(trino.exceptions.TrinoUserError):
+                with pytest.raises(trino.exceptions.TrinoQueryError):
                     connection.cursor().execute(sql).fetchall()
 
 
