@@ -21,9 +21,11 @@ from gateway.engines.scan import GovernedScan
 from gateway.errors import MeshgateError
 from gateway.policy.model import ColumnDecision, Condition, Decision, TableDecision
 from gateway.sql.govern import govern
-from gateway.sql.model import Defaults, GovernedQuery
+from gateway.sql.model import Defaults, Engine, GovernedQuery
 from gateway.sql.parse import parse
 from gateway.sql.resolve import resolve
+
+_DEFAULTS = Defaults("lake", "s")
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,14 @@ class Outcome:
 
 
 def governed(
-    sql: str, tables: Mapping[str, Table], filters: Mapping[str, Condition] | None = None
+    sql: str,
+    tables: Mapping[str, Table],
+    filters: Mapping[str, Condition] | None = None,
+    engine: Engine = "duckdb",
+    defaults: Defaults = _DEFAULTS,
 ) -> GovernedQuery:
     """The pipeline's own text: every column allowed, row filters by table name."""
-    statement = parse(sql, Defaults("lake", "s"))
+    statement = parse(sql, defaults)
     used = {ref.name: tables[ref.name.table] for ref in statement.tables}
     decided = {
         name: TableDecision(
@@ -52,7 +58,7 @@ def governed(
     }
     expires = datetime.max.replace(tzinfo=UTC)
     decision = Decision("d", "f", "rego", {}, expires, "allow", decided)
-    return govern(resolve(statement, decision, used), "duckdb", {}, "00")
+    return govern(resolve(statement, decision, used), engine, {}, "00")
 
 
 class Locked:
