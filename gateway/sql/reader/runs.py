@@ -54,10 +54,14 @@ class Runs(ABC):
         return self._engine == "duckdb" and word.startswith("MG_")
 
     def _run(self, scope: Scope, *, ends: frozenset[str], comma: bool = False) -> None:
-        """Read expressions up to a clause, a set operation, a closing bracket or the end."""
+        """Read expressions up to a clause, a set operation, a closing bracket or the end.
+
+        ``comma`` ends at one that stands in no bracket, as between relations.
+        """
         while True:
             token = self._c.peek()
-            if token.kind == "end" or token == ("sign", ")") or (comma and token == ("sign", ",")):
+            closed = token.kind == "sign" and token.value in {")", "]"}
+            if token.kind == "end" or closed or (comma and token == ("sign", ",")):
                 return
             if token.kind == "word" and self._ends(token.value, ends):
                 return
@@ -87,6 +91,11 @@ class Runs(ABC):
             self._word(token.value)
         elif token == ("sign", "("):
             self._bracket(scope)
+        elif token == ("sign", "["):
+            self._brackets += 1
+            self._run(scope, ends=frozenset())
+            self._brackets -= 1
+            self._c.expect("sign", "]")
         elif token.kind == "escaped" and self._engine == "trino":
             raise UnreadableError("a text with escapes")
         elif token.kind == "sign" and token.value in self._strange:
