@@ -7,20 +7,24 @@ import base64
 import binascii
 import hashlib
 import hmac
-import ipaddress
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from gateway.identity.addresses import is_loopback
 from gateway.identity.attempts import FailedLogins, TooManyFailuresError
 from gateway.identity.directory import Directory, reserved
+from gateway.identity.jwks import KeysUnavailableError
 from gateway.identity.passwords import PasswordFile
 from gateway.identity.principal import Principal
 from gateway.identity.tokens import PREFIX, TokenFile
+from gateway.identity.webtokens import JwtLogin, WebTokenError
+
+__all__ = ["Authenticated", "AuthenticationError", "Authenticator", "Presented", "is_loopback"]
 
 UNAUTHENTICATED, FORBIDDEN, TOO_MANY = 401, 403, 429
-_REALM = 'Basic realm="Meshgate"'
+_BASIC, _BEARER = 'Basic realm="Meshgate"', 'Bearer realm="Meshgate"'
 
 
 class AuthenticationError(Exception):
@@ -75,6 +79,7 @@ class Authenticator:
         directory: everyone who exists; nobody else is let in by any method.
         passwords: enables Basic.
         tokens: enables API tokens, as Bearer or as a Basic password.
+        web_tokens: enables JWT, as Bearer.
         trust_user_header: enables ``none``: believe ``X-Trino-User``. Loopback binds only.
 
     """
@@ -85,12 +90,14 @@ class Authenticator:
         *,
         passwords: PasswordFile | None = None,
         tokens: TokenFile | None = None,
+        web_tokens: JwtLogin | None = None,
         trust_user_header: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._directory = directory
         self._passwords = passwords
         self._tokens = tokens
+        self._web_tokens = web_tokens
         self._trust = trust_user_header
         self._now = now
         self._failed = FailedLogins()
@@ -117,7 +124,7 @@ class Authenticator:
             raise AuthenticationError(FORBIDDEN, "credentials need HTTPS")
         scheme, _, value = presented.authorization.partition(" ")
         if scheme.lower() == "bearer":
-            return self._bearer(value.strip(), presented)
+            return await self._bearer(value.strip(), presented)
         if scheme.lower() == "basic":
             return await self._basic(value.strip(), presented)
         raise self._refused("unknown authentication scheme; use Basic or Bearer")
@@ -132,7 +139,23 @@ class Authenticator:
             raise self._refused("name yourself in the header X-Trino-User")
         return self._spoken_for(first, "none", presented)
 
-    def _bearer(self, text: str, presented: Presented, user: str | None = None) -> Authenticated:
+    async def _bearer(self, text: str, presented: Presented) -> Authenticated:
+        """An API token by its prefix, else a JWT where those are accepted."""
+        if self._web_tokens is None or text.startswith(PREFIX):
+            return self._api_token(text, presented)
+        try:
+            token = await self._web_tokens.verify(text)
+        except WebTokenError as error:
+            self._check_failures(presented.peer, None)
+            self._failed.add(presented.peer, None)
+            raise self._refused(str(error), claimed="") from None
+        except KeysUnavailableError:
+            raise self._refused(
+                "the keys of the tokens' issuer cannot be read now; try again soon"
+            ) from None
+        return self._spoken_for(token.principal, "jwt", presented, groups=token.groups)
+
+    def _api_token(self, text: str, presented: Presented, user: str | None = None) -> Authenticated:
         token = self._tokens.verify(text, self._now()) if self._tokens else None
         if token is None or (user is not None and user != token.principal):
             self._check_failures(presented.peer, user)
@@ -143,7 +166,7 @@ class Authenticator:
     async def _basic(self, value: str, presented: Presented) -> Authenticated:
         user, password = self._decode(value)
         if password.startswith(PREFIX):
-            return self._bearer(password, presented, user)
+            return self._api_token(password, presented, user)
         if self._passwords is None:
             raise self._refused("passwords are not accepted here; use an API token")
         if not self._passwords.remembered(user, password):
@@ -172,9 +195,18 @@ class Authenticator:
         return user, password
 
     def _spoken_for(
-        self, actor: str, method: str, presented: Presented, purpose: str | None = None
+        self,
+        actor: str,
+        method: str,
+        presented: Presented,
+        purpose: str | None = None,
+        groups: frozenset[str] | None = None,
     ) -> Authenticated:
-        """Follow actor → original user → user, each step allowed by the directory."""
+        """Follow actor → original user → user, each step allowed by the directory.
+
+        ``groups``, where the credential names some, leave the actor those of the directory's
+        that are among them: a credential gives nobody a group.
+        """
         directory = self._directory()
         speaker = actor
         if reserved(actor) or directory.principal(actor) is None:
@@ -192,6 +224,8 @@ class Authenticator:
         principal = directory.principal(speaker, method)
         if principal is None:
             raise self._refused(_unknown(speaker, method))
+        if groups is not None and speaker == actor:
+            principal = replace(principal, groups=principal.groups & groups)
         return Authenticated(principal, actor, purpose)
 
     def _named(self, user: str | None) -> str:
@@ -199,20 +233,10 @@ class Authenticator:
         return user if user and user in self._directory().entries else ""
 
     def _refused(self, message: str, claimed: str | None = None) -> AuthenticationError:
-        schemes = {"WWW-Authenticate": _REALM} if self._passwords or self._tokens else {}
-        return AuthenticationError(UNAUTHENTICATED, message, schemes, claimed)
-
-
-def is_loopback(address: str) -> bool:
-    """Whether an address is this machine. Names are not resolved, and Unix sockets are local."""
-    if address in {"localhost", "unix"}:
-        return True
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return (mapped or found).is_loopback
+        basic = self._passwords or self._tokens
+        scheme = _BASIC if basic else _BEARER if self._web_tokens else None
+        headers = {"WWW-Authenticate": scheme} if scheme else {}
+        return AuthenticationError(UNAUTHENTICATED, message, headers, claimed)
 
 
 def _unknown(name: str, method: str) -> str:

@@ -14,7 +14,7 @@ class Principal:
     """An authenticated person or account, with what policies may know of it.
 
     ``id`` is the login name; ``kind`` is ``user`` or ``service``; ``method`` says how it
-    authenticated (``none``, ``basic``, ``token``).
+    authenticated (``none``, ``basic``, ``token``, ``jwt``).
     """
 
     id: str
