@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from gateway.catalog import cross, iceberg
+from gateway.catalog import iceberg
 from gateway.catalog.bind import bind
-from gateway.catalog.connect import read_connections
 from gateway.catalog.connection import Connection
+from gateway.catalog.domains import DomainFiles, read_files
 from gateway.catalog.iceberg import IcebergTable
 from gateway.catalog.locate import Locator
 from gateway.catalog.model import CatalogSnapshot, Domain, Problem, Table, TokenDomain
 from gateway.catalog.nodes import Node
-from gateway.catalog.parse import parse_domain
 from gateway.catalog.spec import DomainSpec, TableSpec
 from gateway.catalog.stores import CatalogUnreachableError, Locations, storage_properties
 from gateway.names import TableName
 from gateway.secrets import SecretError
 
-RESERVED = frozenset({"connections.yaml", "grants.yaml", "principals.yaml"})
 _VERSION_DIGITS = 16
-
-CONNECTIONS_VARIABLE = "MESHGATE_CATALOG__CONNECTIONS_FILE"
-"""The setting, for commands that need no other."""
-
-Connections = Mapping[str, Connection]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,34 +48,6 @@ def load_catalog(
     return Loader(environment, connections_file).load(read_files(directory)).snapshot
 
 
-def connections_setting() -> Path | None:
-    """Give the connections file that the environment names, for commands without settings."""
-    named = os.environ.get(CONNECTIONS_VARIABLE)
-    return Path(named) if named else None
-
-
-def read_files(directory: Path) -> dict[Path, bytes | None]:
-    """Read the domain files (``*.yaml`` but the reserved names); None: cannot be read.
-
-    ``*.yml`` is read too, to be refused by name; editors' dot files are not.
-    """
-    paths = sorted(
-        path
-        for path in directory.glob("*.y*ml")
-        if path.suffix in {".yaml", ".yml"}
-        and path.name not in RESERVED
-        and not path.name.startswith(".")
-    )
-    return {path: _read(path) for path in paths}
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None
-
-
 class Loader:
     """Builds snapshots; what did not change since the last one is taken from there."""
 
@@ -92,82 +56,32 @@ class Loader:
         environment: Mapping[str, str] | None = None,
         connections_file: Path | None = None,
     ) -> None:
-        self._environment = os.environ if environment is None else environment
-        self._connections_file = connections_file
-        self._connections: Connections | None = None
-        self._specs: dict[tuple[Path, bytes], DomainSpec] = {}
+        self._domains = DomainFiles(environment, connections_file)
         self._schemas: dict[str, IcebergTable | str] = {}
         self._tables: dict[tuple[object, ...], tuple[Table | None, tuple[Problem, ...]]] = {}
         self.locator = Locator()
 
     def load(self, files: Mapping[Path, bytes | None]) -> Loaded:
         """Build the snapshot of these files and of Iceberg's present state."""
-        files = {path: files[path] for path in files if not self._is_connections(path)}
-        read = {path: self._spec(path, content) for path, content in files.items()}
-        self._specs = {
-            (path, content): read[path] for path, content in files.items() if content is not None
-        }
-        unread = self._read_connections()
-        specs = {path: self._connected(spec) for path, spec in read.items()}
-        valid = [spec for spec in specs.values() if not spec.problems]
-        between = cross.check(valid, specs.values())
-        open_specs = [spec for spec in valid if spec.file not in between]
-        building = _Building(self, open_specs)
+        declared = self._domains.read(files)
+        building = _Building(self, declared.open)
         tables = building.tables()
-        closed = [problem for spec in specs.values() for problem in spec.problems]
-        closed += [problem for problems in between.values() for problem in problems]
-        connections = {s.connection.name: s.connection for s in open_specs if s.connection}
         snapshot = CatalogSnapshot(
             version=_version(files, tables.values()),
             domains=MappingProxyType(building.domains),
             tables=MappingProxyType(tables),
-            problems=tuple(sorted((*closed, *unread, *building.problems), key=_place)),
-            connections=MappingProxyType(dict(sorted(connections.items()))),
+            problems=tuple(sorted((*declared.problems, *building.problems), key=_place)),
+            connections=MappingProxyType(declared.connections),
         )
-        signature = (snapshot.version, building.signature, connections, snapshot.problems)
-        kept = {spec.file for spec in open_specs}
-        shut = frozenset(path for path, spec in specs.items() if spec.file not in kept)
         self._tables = building.used_tables
         self._schemas = building.used_schemas
-        return Loaded(snapshot, shut, signature)
-
-    def _spec(self, path: Path, content: bytes | None) -> DomainSpec:
-        if content is None:
-            problem = Problem(str(path), 1, 1, "unreadable", "the file cannot be read")
-            return DomainSpec(str(path), "", None, None, None, (), (), (), (problem,))
-        known = self._specs.get((path, content))
-        return known or parse_domain(path, content, self._environment)
-
-    def _read_connections(self) -> tuple[Problem, ...]:
-        """Read the connections file; one that turns invalid leaves the last good ones in force."""
-        path = self._connections_file
-        if path is None:
-            return ()
-        found, problems = read_connections(path, _read(path), self._environment)
-        if not problems or self._connections is None:
-            self._connections = found
-        return problems
-
-    def _is_connections(self, path: Path) -> bool:
-        return self._connections_file is not None and path.resolve() == (
-            self._connections_file.resolve()
+        signature = (
+            snapshot.version,
+            building.signature,
+            declared.connections,
+            snapshot.problems,
         )
-
-    def _connected(self, spec: DomainSpec) -> DomainSpec:
-        """Take the connection from the connections file, if there is one."""
-        if spec.domain is None or not spec.domain.catalog or spec.connection_mark is None:
-            return spec
-        name, mark = spec.domain.catalog, spec.connection_mark
-        if self._connections_file is None:
-            connection = spec.connection
-            message = f"{name} has no type, database and warehouse, and no connections file is set"
-        else:
-            connection = (self._connections or {}).get(name)
-            message = f"{name} is not in {self._connections_file}"
-        if connection is not None or (spec.problems and self._connections_file is None):
-            return replace(spec, connection=connection)
-        problem = Problem(spec.file, mark.line, mark.column, "missing-connection", message)
-        return replace(spec, connection=None, problems=(*spec.problems, problem))
+        return Loaded(snapshot, declared.closed, signature)
 
     def schema(self, location: str, properties: Mapping[str, str]) -> IcebergTable | str:
         """Read a metadata file once (it never changes); a text says why it cannot be had."""
@@ -197,7 +111,7 @@ class _Reached:
 class _Building:
     """One pass over the open domains."""
 
-    def __init__(self, loader: Loader, specs: list[DomainSpec]) -> None:
+    def __init__(self, loader: Loader, specs: tuple[DomainSpec, ...]) -> None:
         self._loader = loader
         self._specs = specs
         self._token_domains: dict[str, TokenDomain] = {

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from gateway.catalog.load import Loaded, Loader, read_files
+from gateway.catalog.domains import read_files
+from gateway.catalog.load import Loaded, Loader
 from gateway.catalog.model import CatalogSnapshot
 
 POLL_SECONDS = 2.0

@@ -15,7 +15,8 @@ from gateway.access.choice import UNSPECIFIED
 from gateway.access.grants import GrantsError, load_grants
 from gateway.access.model import Grant
 from gateway.access.purposes import may_state
-from gateway.catalog.load import connections_setting, load_catalog
+from gateway.catalog.domains import connections_setting
+from gateway.catalog.load import load_catalog
 from gateway.catalog.model import CatalogSnapshot, Problem, Table
 from gateway.cli.opa_tool import OpaTool
 from gateway.identity.directory import Directory, DirectoryError

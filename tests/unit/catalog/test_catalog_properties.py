@@ -11,7 +11,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gateway.catalog.load import Loader, load_catalog, read_files
+from gateway.catalog.domains import read_files
+from gateway.catalog.load import Loader, load_catalog
 from gateway.catalog.model import CatalogSnapshot
 from gateway.catalog.nodes import compose
 from tests.unit.catalog import lake

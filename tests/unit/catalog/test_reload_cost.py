@@ -6,7 +6,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from gateway.catalog.load import Loader, read_files
+from gateway.catalog.domains import read_files
+from gateway.catalog.load import Loader
 from gateway.catalog.stores import open_catalog
 from tests.unit.catalog import lake
 
