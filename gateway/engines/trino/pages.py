@@ -81,20 +81,14 @@ class _Column(msgspec.Struct, rename="camel", frozen=True):
     type_signature: dict[str, msgspec.Raw]
 
 
-class _Head(msgspec.Struct, rename="camel"):
-    """What stands before the rows."""
+class _Head(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """What stands before the rows, and nothing else: an error there must not be overlooked."""
 
     id: str
-    next_uri: str | None = None
+    info_uri: str | None = None
     partial_cancel_uri: str | None = None
+    next_uri: str | None = None
     columns: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    stats: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-
-    @property
-    def misplaced(self) -> bool:
-        """Whether a field of another place stands here."""
-        return self.data is not msgspec.UNSET or self.stats is not msgspec.UNSET
 
 
 class _Tail(msgspec.Struct, rename="camel"):
@@ -105,6 +99,7 @@ class _Tail(msgspec.Struct, rename="camel"):
     update_type: str | None = None
     update_count: int | None = None
     id: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    partial_cancel_uri: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     next_uri: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     columns: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
@@ -112,7 +107,7 @@ class _Tail(msgspec.Struct, rename="camel"):
     @property
     def misplaced(self) -> bool:
         """Whether a field of another place stands here."""
-        parts = (self.id, self.next_uri, self.columns, self.data)
+        parts = (self.id, self.partial_cancel_uri, self.next_uri, self.columns, self.data)
         return any(part is not msgspec.UNSET for part in parts)
 
 
@@ -139,7 +134,7 @@ _TAIL: Final = msgspec.json.Decoder(_Tail)
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _COLUMNS: Final = msgspec.json.Decoder(list[_Column])
 _ROWS: Final = msgspec.json.Decoder(list[msgspec.Raw])
-_HEAD_FIELDS: Final = frozenset({"id", "infoUri", "nextUri", "partialCancelUri", "columns"})
+_HEAD_FIELDS: Final = frozenset(_Head.__struct_encode_fields__)
 _LIST: Final = ord("[")
 _UNREADABLE: Final = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 
@@ -175,7 +170,7 @@ def _cut(body: bytes) -> Page | None:
     try:
         head = _HEAD.decode(body[: stats_at if data_at < 0 else data_at] + b"}")
         tail = _TAIL.decode(b"{" + body[stats_at + 1 :])
-        return None if head.misplaced or tail.misplaced else _page(head, tail, data)
+        return None if tail.misplaced else _page(head, tail, data)
     except _UNREADABLE:
         return None
 
