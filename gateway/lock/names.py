@@ -36,9 +36,9 @@ _ABOUT = frozenset(
 
 def is_listing(name: TableName) -> bool:
     """Whether Trino answers listings from it, each row checked by another question."""
-    if name.catalog == SYSTEM and name.schema not in {INFORMATION_SCHEMA, JDBC}:
-        return False
-    return name in metadata_names(name.catalog)
+    if name.schema == INFORMATION_SCHEMA or (name.catalog, name.schema) == (SYSTEM, JDBC):
+        return name in metadata_names(name.catalog)
+    return False
 
 
 def about(name: TableName) -> TableName | None:

@@ -17,40 +17,47 @@ from collections.abc import Callable, Hashable
 from gateway.lock.wire import DoubtError
 
 MAX_PINS = 200_000
-TURN_SECONDS = 1.0
+WAIT_SECONDS = 1.5
 """How long one analysis waits for another one's row filters; below Trino's own limit of 2 s."""
 
 
 class Pin:
-    """What one identity was told about one table (or catalog)."""
+    """What one identity was told about one table (or catalog), and what Trino proved to ask."""
 
-    __slots__ = ("_credit", "_filtered", "_filters_at", "_masks_at", "_turn", "told", "until")
+    __slots__ = ("_credit", "_filters_at", "_followed", "_masks_at", "_unfollowed", "told", "until")
 
     def __init__(self, told: Hashable) -> None:
         self.told = told
         self.until = 0.0
         self._masks_at = self._filters_at = float("-inf")
+        self._unfollowed: float | None = None
+        self._followed = asyncio.Event()
         self._credit: set[str] = set()
-        self._turn = float("-inf")
-        self._filtered = asyncio.Event()
 
     async def masks_given(self, masked: frozenset[str], now: float, seconds: float) -> None:
-        """Note that masks were handed out, where a row filter has to follow.
+        """Note that masks are handed out, where the question for row filters has to follow.
 
-        Until Trino has proved once that it asks for row filters, one analysis goes at a time:
-        each may check its own masked columns before it asks for the filters, none twice.
+        Trino checks each masked column before it asks for the filters, so these checks are
+        credited, once each. Until filters were asked for, one analysis goes at a time: a
+        second one's credit could be spent by the first.
+
+        Raises:
+            DoubtError: an earlier analysis never asked for the filters.
+
         """
-        if now - self._filters_at > seconds:
-            if now - self._turn < TURN_SECONDS:
-                await self._wait()
-            self._turn = now
-            self._credit = set(masked)
-            self._filtered.clear()
         self._masks_at = now
+        if now - self._filters_at <= seconds:
+            return
+        if self._unfollowed is not None and now - self._unfollowed <= seconds:
+            await self._wait(now - self._unfollowed)
+            return
+        self._unfollowed = now
+        self._followed = asyncio.Event()
+        self._credit = set(masked)
 
-    async def _wait(self) -> None:
+    async def _wait(self, since: float) -> None:
         try:
-            await asyncio.wait_for(self._filtered.wait(), TURN_SECONDS)
+            await asyncio.wait_for(self._followed.wait(), WAIT_SECONDS - since)
         except TimeoutError:
             raise DoubtError("row filters were not asked for") from None
 
@@ -62,7 +69,8 @@ class Pin:
         """Note that the row filter was handed out."""
         self._filters_at = now
         self._credit = set()
-        self._filtered.set()
+        self._unfollowed = None
+        self._followed.set()
 
     def check_masks(self, now: float, seconds: float) -> None:
         """Raise DoubtError unless masks were asked for within the window."""
