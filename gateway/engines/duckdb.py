@@ -10,11 +10,13 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 
 from gateway.catalog.model import CatalogSnapshot, Column
+from gateway.catalog.stores import storage_properties
 from gateway.engines.base import RunOptions
 from gateway.engines.failures import failure
 from gateway.engines.job import QueryJob, ScanColumn, ScanJob, WorkerConfig
@@ -24,6 +26,7 @@ from gateway.engines.stream import EmbeddedStream
 from gateway.errors import MeshgateError
 from gateway.names import TableName
 from gateway.results import ResultColumn
+from gateway.secrets import SecretError
 from gateway.sql.model import GovernedQuery, Scan
 from gateway.tokens.keys import KeyRing
 from gateway.tokens.model import TokenFunction
@@ -94,7 +97,9 @@ class EmbeddedEngine:
         job = QueryJob(
             id=number,
             sql=governed.sql,
-            scans=tuple(scan_job(scan, sources) for scan in governed.scans),
+            scans=tuple(
+                _stored(scan_job(scan, sources), scan, snapshot) for scan in governed.scans
+            ),
             functions=tuple(functions),
             time_zone=options.time_zone,
             batch_rows=options.batch_rows,
@@ -145,6 +150,18 @@ def scan_job(scan: Scan, sources: Mapping[TableName, pa.Table]) -> ScanJob:
         hints=scan.hints,
         table_uuid=scan.table.uuid,
     )
+
+
+def _stored(job: ScanJob, scan: Scan, snapshot: CatalogSnapshot) -> ScanJob:
+    """Add what its worker needs to read the table's files; keys go there for this query alone."""
+    connection = snapshot.connections.get(scan.table.name.catalog)
+    if job.location is None or connection is None or connection.storage is None:
+        return job
+    try:
+        return replace(job, store=tuple(storage_properties(connection).items()))
+    except SecretError:
+        message = "the store of a table cannot be opened: its keys are missing; ask an operator"
+        raise MeshgateError("CONFIGURATION_UNAVAILABLE", message) from None
 
 
 def _width(column: Column) -> int:

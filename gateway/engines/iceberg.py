@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Generic, TypeVar
 
 import pyarrow as pa
@@ -66,9 +67,11 @@ class Tables:
         self._plans: _Cache[tuple[FileScanTask, ...]] = _Cache(plans)
         self._deletes: _Cache[dict[str, list[pa.ChunkedArray]]] = _Cache(plans // 8)
 
-    def open(self, location: str) -> StaticTable:
-        """Open the table of a metadata file."""
-        return self._tables.get((location,), lambda: StaticTable.from_metadata(location))
+    def open(self, location: str, store: tuple[tuple[str, str], ...] = ()) -> StaticTable:
+        """Open the table of a metadata file; ``store`` are properties of where it lies."""
+        return self._tables.get(
+            (location, _digest(store)), lambda: StaticTable.from_metadata(location, dict(store))
+        )
 
     def plan(self, scan: ScanJob, pruning: Callable[[pa.Schema], BooleanExpression]) -> FilePlan:
         """Plan a scan; refuses what cannot be read exactly.
@@ -79,14 +82,20 @@ class Tables:
 
         """
         location = scan.location or ""
-        table = self.open(location)
+        table = self.open(location, scan.store)
         names = _checked(table, scan)
         projected = table.schema().select(*names)
         schema = scan_schema(projected, scan.columns)
         wanted = pruning(schema)
-        tasks = self._plans.get((location, repr(wanted)), lambda: _tasks(table, wanted))
-        deletes = self._deletes.get((location, repr(wanted)), lambda: _deletes(table, tasks))
+        key = (location, _digest(scan.store), repr(wanted))
+        tasks = self._plans.get(key, lambda: _tasks(table, wanted))
+        deletes = self._deletes.get(key, lambda: _deletes(table, tasks))
         return FilePlan(table, projected, schema, tasks, deletes, wanted)
+
+
+def _digest(store: tuple[tuple[str, str], ...]) -> str:
+    """Tell one store's properties from another's without keeping their keys as a name."""
+    return sha256(repr(store).encode()).hexdigest() if store else ""
 
 
 def scan_schema(projected: Schema, columns: tuple[ScanColumn, ...]) -> pa.Schema:

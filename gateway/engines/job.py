@@ -35,6 +35,7 @@ class ScanJob:
     Exactly one of ``location`` (an Iceberg metadata file) and ``rows`` (an Arrow IPC
     stream) is set. ``row_filter`` is enforced on every batch. ``hints`` are predicates the
     text applies as well: they prune files and row groups, under a row filter rows too.
+    ``store`` are pyiceberg's properties for reading the files, keys included: never printed.
     """
 
     name: str
@@ -44,6 +45,7 @@ class ScanJob:
     row_filter: Condition | None = None
     hints: tuple[Condition, ...] = ()
     table_uuid: str = ""
+    store: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
