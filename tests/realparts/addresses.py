@@ -37,6 +37,10 @@ class Addresses:
     root: str
     """The lab's own directory: logs, configuration, secrets."""
     locked: str = ""
+    locked_tls: str = ""
+    """The locked Trino as people reach it; ``locked`` is what the gateway uses."""
+    authority: str = ""
+    """The certificate file that vouches for ``locked_tls``."""
     rest: str = ""
     """The Iceberg REST catalog, catalog ``rest`` on both servers."""
     opa: str = ""
@@ -66,12 +70,11 @@ class Addresses:
         """A person's own login at the locked server: there the session user is ``user@direct``."""
         given = {
             "auth": BasicAuthentication(user, self.passwords[user]),
-            "http_scheme": "http",
-            "http_headers": {"X-Forwarded-Proto": "https"},
+            "http_scheme": "https",
+            "verify": self.authority,
         }
-        # The driver insists on TLS for passwords; this cluster is told that a proxy ended it.
         return trino.dbapi.connect(
-            **_place(self.locked), user=f"{user}@direct", **{**_LAKE, **given, **options}
+            **_place(self.locked_tls), user=f"{user}@direct", **{**_LAKE, **given, **options}
         )
 
     def connect(self, user: str, **options: Any) -> trino.dbapi.Connection:

@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.parts import opa_path
 from tests.realparts import lake, meshgate, opa, postgres, rest, trino
 from tests.realparts.addresses import SERVICE, Addresses
+from tests.realparts.certificate import certify
 from tests.realparts.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -81,9 +82,18 @@ def _lock(building: _Building) -> None:
     port, internal = free_port(), free_port()
     lab = replace(building.lab, passwords=passwords, internal=f"http://127.0.0.1:{internal}")
     guarded = trino.lock_files(root / "locked" / "etc", lab.internal, passwords)
-    files = replace(guarded, others={**guarded.others, **_catalogs(lab)})
+    keys, authority = certify(root)
+    tls = free_port()
+    files = trino.Files(
+        (*guarded.config, *trino.tls_lines(keys, tls)), {**guarded.others, **_catalogs(lab)}
+    )
     locked = stack.enter_context(trino.trino(root, "locked", files))
-    lab = replace(lab, locked=locked.url)
+    lab = replace(
+        lab,
+        locked=locked.url,
+        locked_tls=f"https://127.0.0.1:{tls}",
+        authority=str(authority),
+    )
     if opa_path() is not None:
         lab = replace(lab, opa=stack.enter_context(opa.opa(root, ROOT / "policies")).url)
     trino.wait_until_started(locked)

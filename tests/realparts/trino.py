@@ -158,6 +158,15 @@ def _hashed(word: str) -> str:
     return salted.decode().replace("$2b$", "$2y$", 1)  # the same hash by the name Trino knows
 
 
+def tls_lines(keys: Path, port: int) -> tuple[str, ...]:
+    """What makes a server listen with TLS too; ``keys`` holds its key and certificate."""
+    return (
+        "http-server.https.enabled=true",
+        f"http-server.https.port={port}",
+        f"http-server.https.keystore.path={keys}",
+    )
+
+
 def lock_files(etc: Path, internal: str, passwords: Mapping[str, str]) -> Files:
     """What makes a server ask the gateway and take people's and the service's passwords."""
     asked = f"{internal}/trino-opa/v1"
