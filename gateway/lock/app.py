@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import msgspec
 import structlog
@@ -29,6 +28,7 @@ from gateway.state.active import ActiveDecisions
 PREFIX = "/trino-opa/v1/"
 MAX_BYTES = 64 << 20
 _LOG = structlog.get_logger(__name__)
+_Way = Callable[[Ask, Direct | Nobody], Awaitable[object]]
 _ENCODE = msgspec.json.Encoder().encode
 
 
@@ -62,7 +62,7 @@ class SecondLock:
         self._key_table = TableName.parse(key_table)
         self._decisions = DirectDecisions(policy, sources, principal, clock)
         self._pins = Pins(pin_seconds, clock)
-        self._ways: dict[str, Callable[[Ask, Direct | Nobody], Awaitable[Any]]] = {
+        self._ways: dict[str, _Way] = {
             "allow": _allow,
             "batch": _batch,
             "rowFilters": _row_filters,
@@ -87,20 +87,27 @@ class SecondLock:
         else:
             await _send(send, 200, _ENCODE({"result": answer}))
 
-    async def _answer(
-        self, ask: Ask, way: Callable[[Ask, Direct | Nobody], Awaitable[Any]]
-    ) -> object:
+    async def _answer(self, ask: Ask, way: _Way) -> object:
         if ask.operation.startswith("CreateView"):
             return False
-        return await way(ask, await self._who(identify(ask.user, self._service)))
+        identity = identify(ask.user, self._service)
+        if identity.role is Role.BARE:
+            return await self._bare(ask, way, identity.name)
+        return await way(ask, await self._who(identity))
+
+    async def _bare(self, ask: Ask, way: _Way, name: str) -> object:
+        """Refuse only by the newest state: another gateway may have opened a decision just now."""
+        answer = await way(ask, Bare(await self._active.of(name), self._key_table))
+        if answer is False:
+            active = await self._active.of(name, fresh=True)
+            return await way(ask, Bare(active, self._key_table))
+        return answer
 
     async def _who(self, identity: Identity) -> Direct | Nobody:
         match identity.role:
             case Role.DIRECT:
                 view = await self._decisions.view(identity.name)
                 return Nobody() if view is None else Direct(identity.name, view, self._pins)
-            case Role.BARE:
-                return Bare(await self._active.of(identity.name), self._key_table)
             case Role.KEYS:
                 return KeyReader(self._sources.snapshot().tables, self._key_table)
             case Role.SERVICE:

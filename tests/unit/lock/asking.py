@@ -28,10 +28,13 @@ class Active:
     def __init__(self) -> None:
         self.open_now: list[ActiveDecision] = []
         self.broken = False
+        self.stale = False
 
-    async def of(self, principal: str) -> tuple[ActiveDecision, ...]:
+    async def of(self, principal: str, *, fresh: bool = False) -> tuple[ActiveDecision, ...]:
         if self.broken:
             raise MeshgateError("CONFIGURATION_UNAVAILABLE", "no state")
+        if self.stale and not fresh:
+            return ()
         return tuple(one for one in self.open_now if one.principal == principal)
 
     async def open(self, decision: ActiveDecision) -> None:

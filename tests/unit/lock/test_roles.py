@@ -66,6 +66,13 @@ class TestBare:
         for operation in ("CreateViewWithSelectFromColumns", "CreateView", "ShowColumns"):
             assert await asking.allow("ana", operation, **item) == (200, False), operation
 
+    async def test_what_another_gateway_opened_just_now_is_seen(self, asking: Asking) -> None:
+        await asking.active.open(READING)
+        asking.active.stale = True
+        assert await asking.select("ana", PEOPLE, "id") == (200, True)
+        assert await asking.filters("ana", PEOPLE) == (200, [])
+        assert await asking.select("ana", PEOPLE, "ssn") == (200, False)
+
     async def test_unknown_state_is_a_doubt(self, asking: Asking) -> None:
         asking.active.broken = True
         assert await asking.select("ana", PEOPLE, "id") == (500, b"")
