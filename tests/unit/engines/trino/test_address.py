@@ -51,7 +51,7 @@ def test_the_next_page_is_taken_apart_and_its_host_forgotten() -> None:
         uri("queued", 1).removeprefix(HOST),
         uri("queued", 1)[:-1] + "01",
         uri("queued", 1)[:-1] + "-1",
-        uri("queued", 1)[:-1] + "١",
+        uri("queued", 1)[:-1] + "\u0661",
         uri("queued", 1)[:-1] + "9" * 40,
         "",
     ],
