@@ -20,9 +20,7 @@ _NUMBERS = tuple(
     for field, name in zip(Stats.__struct_fields__, Stats.__struct_encode_fields__, strict=True)
     if name not in _FIRST + _TIMES
 )
-_HINTS = frozenset(
-    {"TABLE_NOT_FOUND", "SCHEMA_NOT_FOUND", "CATALOG_NOT_FOUND", "JDBC_ERROR", "COLUMN_NOT_FOUND"}
-)
+_HINTS = frozenset({"TABLE_NOT_FOUND", "SCHEMA_NOT_FOUND", "CATALOG_NOT_FOUND", "COLUMN_NOT_FOUND"})
 _KEY_NAMES = (
     f"{KEY_CATALOG}.{KEY_SCHEMA}",
     f"'{KEY_CATALOG}'",
@@ -107,6 +105,8 @@ def _tells_of_keys(error: UpstreamError) -> bool:
     """Whether a mask found no key: the texts that Trino has for it (HMAC, analyzer, connector)."""
     if error.error_name == "GENERIC_INTERNAL_ERROR":
         return error.message == "Empty key"
+    if error.error_name == "JDBC_ERROR":  # the only catalog of that kind holds the keys
+        return True
     return error.error_name in _HINTS and any(name in error.message for name in _KEY_NAMES)
 
 
