@@ -23,7 +23,8 @@ from gateway.protocol.pages import RowWriter, data_json
 from gateway.protocol.properties import checked
 from gateway.protocol.service import QueryIds
 from gateway.protocol.types import require_encodable
-from gateway.server.wiring import Gateway, StartError, build
+from gateway.server.exposure import StartError
+from gateway.server.wiring import Gateway, build
 from gateway.session import Session
 from gateway.settings import Settings, SettingsError, load_settings
 from gateway.telemetry import configure_logs

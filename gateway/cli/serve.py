@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import sys
 from types import FrameType
 from typing import Annotated
 
 import typer
 import uvicorn
+import uvloop
 
 from gateway.server.app import application, internal_application
-from gateway.server.wiring import Gateway, StartError, build
+from gateway.server.exposure import StartError
+from gateway.server.wiring import Gateway, build
 from gateway.settings import Settings, SettingsError, load_settings
 from gateway.telemetry import configure_logs
 
@@ -54,7 +57,8 @@ def serve(
         raise typer.Exit(2) from None
     for problem in (*gateway.registry.current.problems, *gateway.policy.problems):
         typer.echo(f"meshgate: {problem}", err=True)
-    asyncio.run(_serve(gateway))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(gateway))
 
 
 def _settings(host: str | None, port: int | None, *, pretty: bool) -> Settings:
@@ -102,16 +106,22 @@ async def _serve(gateway: Gateway) -> None:
 
 
 def _internal(gateway: Gateway) -> uvicorn.Server:
-    """Health and metrics, for orchestrators; stops with the main server."""
+    """Health, metrics and the second lock, for machines; stops with the main server."""
     server = gateway.settings.server
+    ca = server.internal_client_ca
     config = uvicorn.Config(
         internal_application(gateway),
         host=server.internal_host,
         port=server.internal_port or 0,
+        ssl_certfile=server.internal_tls_certificate,
+        ssl_keyfile=server.internal_tls_key,
+        ssl_ca_certs=None if ca is None else str(ca),
+        ssl_cert_reqs=ssl.CERT_NONE if ca is None else ssl.CERT_REQUIRED,
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
         lifespan="off",
+        timeout_keep_alive=75,
     )
     return uvicorn.Server(config)

@@ -28,6 +28,7 @@ from gateway.query.running import Running, answered
 from gateway.relayed import Handle
 from gateway.session import Session
 from gateway.sql.model import Engine as EngineName
+from gateway.sql.model import GovernedQuery
 from gateway.state.decisions import StoredDecisions
 from gateway.state.statements import OpenStatements
 
@@ -43,11 +44,15 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A cluster that runs statements, and the state that goes with them."""
+    """A cluster that runs statements, and the state that goes with them.
+
+    ``check`` refuses text that the cluster has not proven to compute rightly.
+    """
 
     engine: RelayEngine
     active: StoredDecisions
     statements: OpenStatements
+    check: Callable[[GovernedQuery, CatalogSnapshot], None] = lambda *_: None
 
 
 class QueryService:
@@ -74,6 +79,7 @@ class QueryService:
         self._sources = sources
         self._engine = engine
         self._recorder = Recorder(audit)
+        self._cluster = cluster
         self.relays: Relays | None = None
         if cluster is not None:
             self.relays = Relays(cluster.engine, cluster.active, cluster.statements, self._recorder)
@@ -100,10 +106,16 @@ class QueryService:
         asked = self._asked(text, session, principal, query_id)
         trail = Trail()
         try:
-            return await self._pipeline.plan(asked, trail)
+            return self._served(await self._pipeline.plan(asked, trail))
         except Exception as error:
             await self._recorder.refused(asked, trail, as_refusal(error))
             raise
+
+    def _served(self, plan: Plan) -> Plan:
+        """Refuse what the cluster has not proven to compute rightly."""
+        if plan.relayed and plan.governed is not None and self._cluster is not None:
+            self._cluster.check(plan.governed, plan.snapshot)
+        return plan
 
     async def refused(
         self,

@@ -70,6 +70,11 @@ class TrinoKeys:
                 await self.refresh(current)
             await asyncio.sleep(_LOOK_SECONDS)
 
+    @property
+    def tested(self) -> bool:
+        """Whether the self-test has run at all."""
+        return self._tested is not None
+
     def refused(self, domain: str, version: int) -> str | None:
         """Why a token domain's key version is not served; None if it is."""
         if (domain, version) in self._proven:

@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.lock.app import PREFIX
 from gateway.server.health import Health
 from gateway.server.pages_why import WhyPage
 from gateway.server.wiring import Gateway
@@ -43,12 +44,16 @@ def application(gateway: Gateway) -> ASGIApp:
 
 
 def internal_application(gateway: Gateway) -> ASGIApp:
-    """The internal listener's application: health and metrics."""
+    """The internal listener's application: health, metrics, and the second lock of a cluster."""
     rest = Starlette(routes=Health(gateway).internal_routes())
+    lock = gateway.remote.lock if gateway.remote is not None else rest
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             scope["meshgate.internal"] = True
+            if scope["path"].startswith(PREFIX):
+                await lock(scope, receive, send)
+                return
         await rest(scope, receive, send)
 
     return app

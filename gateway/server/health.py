@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
@@ -38,8 +39,19 @@ class Health:
         return [
             Route("/health/live", self.live),
             Route("/health/ready", self.ready),
+            Route("/health/cluster", self.cluster),
             Route("/metrics", self.metrics),
         ]
+
+    async def cluster(self, request: Request) -> Response:
+        """What operators may know of the cluster, for this machine or the internal listener."""
+        if not _for_operators(request):
+            return PlainTextResponse("Not found", 404)
+        remote = self._gateway.remote
+        if remote is None:
+            return JSONResponse({"cluster": "embedded"}, headers=_NO_STORE)
+        document = {**asdict(remote.trino.health.summary), "tokens": dict(remote.keys.problems)}
+        return JSONResponse(document, headers=_NO_STORE)
 
     async def info(self, _: Request) -> Response:
         """The version clients adapt to."""
@@ -67,7 +79,7 @@ class Health:
 
     async def ready(self, _: Request) -> Response:
         """New statements would be served."""
-        gateway = self._gateway
+        gateway, remote = self._gateway, self._gateway.remote
         missing = [
             name
             for name, good in (
@@ -78,18 +90,22 @@ class Health:
             )
             if not good
         ]
+        missing += remote.missing if remote is not None else ()
         status = {"status": "not ready", "because": missing} if missing else {"status": "ready"}
         return JSONResponse(status, 503 if missing else 200, headers=_NO_STORE)
 
     async def metrics(self, request: Request) -> Response:
         """Prometheus text, for this machine or the internal listener."""
-        peer = request.client.host if request.client else "unix"
-        internal = bool(request.scope.get("meshgate.internal"))
-        forwarded = "x-forwarded-for" in request.headers
-        if not internal and (forwarded or not is_loopback(peer)):
+        if not _for_operators(request):
             return PlainTextResponse("Not found", 404)
         text = generate_latest(self._gateway.metrics.registry)
         return Response(text, media_type=CONTENT_TYPE_LATEST, headers=_NO_STORE)
+
+
+def _for_operators(request: Request) -> bool:
+    peer = request.client.host if request.client else "unix"
+    internal = bool(request.scope.get("meshgate.internal"))
+    return internal or (is_loopback(peer) and "x-forwarded-for" not in request.headers)
 
 
 def _duration(seconds: float) -> str:

@@ -14,7 +14,6 @@ from gateway.access.grants import load_grants
 from gateway.access.model import Grant
 from gateway.catalog.registry import CatalogRegistry
 from gateway.engines.duckdb import EmbeddedEngine
-from gateway.engines.trino.engine import TrinoEngine
 from gateway.identity.authenticate import Authenticator, is_loopback
 from gateway.identity.directory import Directory
 from gateway.identity.passwords import PasswordFile
@@ -28,17 +27,16 @@ from gateway.protocol.routes import StatementEndpoint
 from gateway.protocol.submit import Submitter
 from gateway.protocol.table import Limits, RunningQueries
 from gateway.query.asked import GrantBook
-from gateway.query.service import Cluster, QueryService, Sources
+from gateway.query.service import QueryService, Sources
+from gateway.server.exposure import StartError, check_exposure, trusts_user_header
+from gateway.server.logins import jwt_login
 from gateway.server.reload import Reloaded
+from gateway.server.remote import Remote, open_remote
 from gateway.server.state import State, open_state
 from gateway.settings import Settings
 from gateway.telemetry import Metrics
 from gateway.tokens.keys import KeyRings
 from gateway.tokens.selftest import codec_failures
-
-
-class StartError(ValueError):
-    """The gateway refuses to start; the text says which setting to mend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class Gateway:
     settings: Settings
     service: QueryService
     engine: EmbeddedEngine
-    trino: TrinoEngine | None
+    remote: Remote | None
     state: State
     registry: CatalogRegistry
     policy: PolicyService
@@ -66,10 +64,10 @@ class Gateway:
         """Start workers and watchers; stop them, after draining, at the end."""
         await self.engine.start()
         await self.state.audit.close_abandoned((), datetime.now(UTC))
-        tasks = [
-            asyncio.create_task(self.registry.watch()),
-            asyncio.create_task(self.queries.reap()),
-        ]
+        watched = [self.registry.watch(), self.queries.reap()]
+        if self.remote is not None:
+            watched += self.remote.watches(lambda: self.registry.current)
+        tasks = [asyncio.create_task(each) for each in watched]
         try:
             yield
         finally:
@@ -92,8 +90,8 @@ class Gateway:
 
     async def _close(self) -> None:
         await self.engine.close()
-        if self.trino is not None:
-            await self.trino.close()
+        if self.remote is not None:
+            await self.remote.close()
         self.service.close()
         self.state.close()
 
@@ -116,43 +114,6 @@ def build(settings: Settings) -> Gateway:
         raise StartError(str(error)) from error
 
 
-def check_exposure(settings: Settings) -> None:
-    """Refuse what is safe on this machine alone, once others can reach it."""
-    server, identity = settings.server, settings.identity
-    if (server.tls_certificate is None) != (server.tls_key is None):
-        raise StartError("set both MESHGATE_SERVER__TLS_CERTIFICATE and MESHGATE_SERVER__TLS_KEY")
-    if settings.policy.engine == "opa" and not settings.policy.opa_url:
-        raise StartError("MESHGATE_POLICY__ENGINE=opa needs MESHGATE_POLICY__OPA_URL")
-    if is_loopback(server.host):
-        return
-    where = f"beyond this machine (MESHGATE_SERVER__HOST={server.host})"
-    if identity.trust_user_header:
-        raise StartError(f"MESHGATE_IDENTITY__TRUST_USER_HEADER cannot be used {where}")
-    if identity.password_file is None and identity.token_file is None:
-        raise StartError(
-            f"{where}: set MESHGATE_IDENTITY__PASSWORD_FILE or MESHGATE_IDENTITY__TOKEN_FILE"
-        )
-    if server.tls_certificate is None and not server.trusted_proxies:
-        raise StartError(
-            f"{where}: set MESHGATE_SERVER__TLS_CERTIFICATE, or MESHGATE_SERVER__TRUSTED_PROXIES "
-            "where a proxy ends TLS"
-        )
-    if not server.public_url and not server.allowed_hosts:
-        raise StartError(f"{where}: set MESHGATE_SERVER__PUBLIC_URL to the address clients use")
-    if settings.policy.engine is None:
-        raise StartError(f"{where}: set MESHGATE_POLICY__ENGINE to rego or opa")
-
-
-def trusts_user_header(settings: Settings) -> bool:
-    """Whether ``X-Trino-User`` is believed: on loopback, asked for or where nothing else is."""
-    identity = settings.identity
-    if not is_loopback(settings.server.host):
-        return False
-    if identity.trust_user_header is not None:
-        return identity.trust_user_header
-    return identity.password_file is None and identity.token_file is None
-
-
 def _build(settings: Settings) -> Gateway:
     state = open_state(settings)
     catalogs = settings.catalog.directory
@@ -164,9 +125,10 @@ def _build(settings: Settings) -> Gateway:
     metrics = Metrics()
     policy = _policy(settings)
     registry = CatalogRegistry(catalogs, connections_file=settings.catalog.connections_file)
-    engine = _engine(settings)
-    trino = TrinoEngine(settings.trino) if settings.engine.kind == "trino" else None
+    rings = KeyRings(catalogs)
+    engine = _engine(settings, rings)
     sources = Sources(lambda: registry.current, _grants(settings), lambda: datetime.now(UTC))
+    remote = open_remote(settings, policy, sources, directory.current, state, rings)
     queries = RunningQueries(_limits(settings), metrics)
     service = QueryService(
         policy,
@@ -174,9 +136,9 @@ def _build(settings: Settings) -> Gateway:
         engine=engine,
         audit=state.audit,
         salt_key=secrets.token_bytes(32),
-        target="trino" if trino else "duckdb",
+        target="trino" if remote else "duckdb",
         own_queries=queries.own,
-        cluster=Cluster(trino, state.active, state.statements) if trino else None,
+        cluster=remote.cluster if remote else None,
     )
     commands = Commands(service, queries, directory.current)
     keys = PollKeys(state.poll_keys)
@@ -196,7 +158,7 @@ def _build(settings: Settings) -> Gateway:
         gzip=settings.server.gzip,
     )
     return Gateway(
-        settings, service, engine, trino, state, registry, policy, directory, authenticator,
+        settings, service, engine, remote, state, registry, policy, directory, authenticator,
         queries, commands, endpoint, edge, metrics, trusts_user_header(settings),
     )  # fmt: skip
 
@@ -214,7 +176,7 @@ def _policy(settings: Settings) -> PolicyService:
     )
 
 
-def _engine(settings: Settings) -> EmbeddedEngine:
+def _engine(settings: Settings, rings: KeyRings) -> EmbeddedEngine:
     engine = settings.engine
     return EmbeddedEngine(
         workers=engine.workers,
@@ -222,7 +184,7 @@ def _engine(settings: Settings) -> EmbeddedEngine:
         threads=engine.threads,
         waiting=engine.waiting,
         temp_bytes=engine.temp_bytes,
-        keys=KeyRings(settings.catalog.directory),
+        keys=rings,
     )
 
 
@@ -257,6 +219,7 @@ def _authenticator(settings: Settings, directory: Reloaded[Directory]) -> Authen
         directory.current,
         passwords=PasswordFile(identity.password_file) if identity.password_file else None,
         tokens=TokenFile(identity.token_file) if identity.token_file else None,
+        web_tokens=jwt_login(identity),
         trust_user_header=trusts_user_header(settings),
     )
 

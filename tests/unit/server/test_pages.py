@@ -38,6 +38,7 @@ def site_of(*, trusts=True, authenticator=None):
         or Authenticator(lambda: world.directory, trust_user_header=True),
         trusts_user_header=trusts,
         engine=SimpleNamespace(worker_pids={7}),
+        remote=None,
         registry=SimpleNamespace(current=SimpleNamespace(domains={"claims": None})),
         policy=SimpleNamespace(packages={"claims": None}),
     )

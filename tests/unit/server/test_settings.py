@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from gateway.server.wiring import StartError, check_exposure, trusts_user_header
+from gateway.server.exposure import StartError, check_exposure, trusts_user_header
 from gateway.settings import SettingsError, known_names, load_settings
 
 
