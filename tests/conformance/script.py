@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from gateway.datatypes import DataType
 
 Row = tuple[str | None, ...]
+_LATE = re.compile(r"^(time|timestamp)( with time zone)(\(\d+\))$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,8 @@ class Heard:
 
 
 def _typed(columns: tuple[tuple[str, str], ...]) -> list[tuple[str, DataType]]:
-    """Types by meaning: the JDBC driver spells ``decimal(12,2)`` without the blank."""
-    return [(name, DataType.parse(kind)) for name, kind in columns]
+    """Types by meaning: JDBC drivers write ``decimal(12,2)``, ``timestamp with time zone(6)``."""
+    return [(name, DataType.parse(_LATE.sub(r"\1\3\2", kind))) for name, kind in columns]
 
 
 def load() -> list[Step]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from gateway.errors import ERRORS
 from gateway.metadata.warnings import BASE, NAMES
 from tests.conformance.conftest import Gateway
 from tests.conformance.script import Heard, Row, Step, load, text
-from tests.parts import cli_jar, jdbc_jar, require
+from tests.parts import JDBC_VERSIONS, cli_jar, jdbc_jar, require
 
 pytestmark = pytest.mark.java
 
@@ -120,10 +122,19 @@ def described(call: str, *patterns: str | None) -> str:
     return " ".join(["D", call, *("-" if p is None else b64(p) for p in patterns)])
 
 
+Drivers = Callable[[int], Jdbc]
+
+
 @pytest.fixture(scope="session")
-def jdbc(gateway: Gateway) -> Iterator[Jdbc]:
-    """One JVM, which compiles the program as it starts."""
-    jar = require("java", jdbc_jar())
+def drivers(gateway: Gateway) -> Iterator[Drivers]:
+    """Every driver asked for, each in one JVM, which compiles the program as it starts."""
+    with ExitStack() as stack:
+        yield cache(lambda version: stack.enter_context(_program(version, gateway)))
+
+
+@contextmanager
+def _program(version: int, gateway: Gateway) -> Iterator[Jdbc]:
+    jar = require("java", jdbc_jar(version))
     with subprocess.Popen(
         [*_JAVA, "-cp", jar, _SOURCE],
         stdin=subprocess.PIPE,
@@ -138,9 +149,19 @@ def jdbc(gateway: Gateway) -> Iterator[Jdbc]:
             program.kill()
 
 
+@pytest.fixture(params=JDBC_VERSIONS)
+def jdbc(drivers: Drivers, request: pytest.FixtureRequest) -> Jdbc:
+    """Each driver from the oldest to the newest."""
+    return drivers(request.param)
+
+
 @pytest.fixture(scope="session")
-def jdbc_answers(jdbc: Jdbc) -> dict[str, Answer]:
-    """Every step's last answer; each person's steps run on one connection."""
+def script_of(drivers: Drivers) -> Callable[[int], dict[str, Answer]]:
+    """By version: every step's last answer; each person's steps run on one connection."""
+    return cache(lambda version: _script(drivers(version)))
+
+
+def _script(jdbc: Jdbc) -> dict[str, Answer]:
     found = {}
     for who in PEOPLE:
         steps = [step for step in STEPS if step.who == who]
@@ -152,9 +173,10 @@ def jdbc_answers(jdbc: Jdbc) -> dict[str, Answer]:
     return found
 
 
+@pytest.mark.parametrize("version", JDBC_VERSIONS)
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
-def test_the_script_by_jdbc(jdbc_answers, step):
-    jdbc_answers[step.name].heard().check(step)
+def test_the_script_by_jdbc(script_of, step, version):
+    script_of(version)[step.name].heard().check(step)
 
 
 @pytest.fixture(scope="session")
