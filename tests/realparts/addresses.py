@@ -12,6 +12,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.parse import urlsplit
 
+import requests
 import trino
 from trino.auth import BasicAuthentication
 
@@ -68,7 +69,10 @@ class Addresses:
 
     def connect_direct(self, user: str, **options: Any) -> trino.dbapi.Connection:
         """A person's own login at the locked server: there the session user is ``user@direct``."""
+        session = requests.Session()
+        session.trust_env = False  # a bundle named by the environment would go before ``verify``
         given = {
+            "http_session": session,
             "auth": BasicAuthentication(user, self.passwords[user]),
             "http_scheme": "https",
             "verify": self.authority,

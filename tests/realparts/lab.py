@@ -106,14 +106,15 @@ def _lock(building: _Building) -> None:
 
 def gateway_settings(lab: Addresses, name: str, internal: int | None = None) -> dict[str, str]:
     """The settings of a gateway before the lab's locked Trino; ``name`` is its state's folder."""
-    secret = Path(lab.root) / "gateway-secrets"
-    secret.mkdir(exist_ok=True, mode=0o700)
+    secret = Path(lab.root) / f"{name}-secrets"
+    secret.mkdir(mode=0o700)
     files = {
         "service-password": lab.passwords[SERVICE],
         "passwords": trino.password_lines({p: lab.passwords[p] for p in PEOPLE}),
         "connections.yaml": json.dumps(_connections(lab)),
     }
     for file, text in files.items():
+        (secret / file).touch(mode=0o600)
         (secret / file).write_text(text, "utf-8")
     # Below the lab, so that a test can change them under a running gateway.
     for folder in ("catalogs", "policies"):
@@ -123,6 +124,8 @@ def gateway_settings(lab: Addresses, name: str, internal: int | None = None) -> 
         policy = {"MESHGATE_POLICY__ENGINE": "opa", "MESHGATE_POLICY__OPA_URL": lab.opa}
     return {
         **policy,
+        "ICEBERG_USER": postgres.USER,
+        "ICEBERG_PASSWORD": postgres.PASSWORD,
         "MESHGATE_DATA": lab.data,
         "MESHGATE_CATALOG__DIRECTORY": f"{lab.root}/catalogs",
         "MESHGATE_CATALOG__CONNECTIONS_FILE": f"{secret}/connections.yaml",
