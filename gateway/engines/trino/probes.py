@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
+from gateway.engines.trino.pages import PageError, read_page
 from gateway.engines.trino.service import ServiceError, ServiceQueries
-from gateway.engines.trino.transport import Transport, TransportError
+from gateway.engines.trino.transport import Transport, TransportError, whole_body
 from gateway.settings import TrinoSettings
 
 _OK: Final = 200
@@ -122,7 +123,7 @@ async def refuses_plain_http(settings: TrinoSettings, transport: Transport) -> N
 
 
 async def _accepts(url: str, settings: TrinoSettings) -> bool:
-    """Whether a statement is taken there; no answer, or no HTTP, is a refusal too."""
+    """Whether a Trino takes a statement there; no answer, or none of Trino's, is a refusal."""
     timeout = aiohttp.ClientTimeout(total=settings.connect_seconds)
     headers = {"X-Trino-User": settings.user, "Accept-Encoding": "identity"}
     try:
@@ -130,6 +131,9 @@ async def _accepts(url: str, settings: TrinoSettings) -> bool:
             aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session,
             session.post(url, data=b"SELECT 1", headers=headers, allow_redirects=False) as answer,
         ):
-            return answer.status == _OK
-    except (aiohttp.ClientError, TimeoutError, OSError):
+            if answer.status != _OK:
+                return False
+            read_page(await whole_body(answer))
+    except (aiohttp.ClientError, TimeoutError, OSError, PageError, TransportError):
         return False
+    return True

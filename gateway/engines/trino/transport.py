@@ -128,7 +128,7 @@ class Transport:
             async with session.request(
                 method, url, headers=headers, data=body, allow_redirects=False
             ) as response:
-                return Answer(response.status, await _whole(response))
+                return Answer(response.status, await whole_body(response))
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
             raise TransportError(type(error).__name__, sent=False) from None
         except TimeoutError:
@@ -159,8 +159,13 @@ class Transport:
         return self._session
 
 
-async def _whole(response: aiohttp.ClientResponse) -> bytes:
-    """Read a body to its end, in the encoding that was asked for and no more than is sane."""
+async def whole_body(response: aiohttp.ClientResponse) -> bytes:
+    """Read a body to its end, in the encoding that was asked for and no more than is sane.
+
+    Raises:
+        TransportError: encoded, or larger than ``MAX_BODY``.
+
+    """
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise TransportError("encoded answer", sent=True)
     if (response.content_length or 0) > MAX_BODY:
