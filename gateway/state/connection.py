@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import socket
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -41,6 +44,10 @@ class Connection(Protocol):
 
     def close(self) -> None:
         """Close; never raises."""
+        ...
+
+    def cut(self) -> None:
+        """From another thread: end a wait for the server, with an error. Never raises."""
         ...
 
 
@@ -101,6 +108,9 @@ class SqliteConnection:
     def close(self) -> None:
         """Close; never raises."""
         self._connection.close()
+
+    def cut(self) -> None:
+        """Do nothing: SQLite waits for locks alone, and not for long."""
 
 
 class PostgresConnection:
@@ -179,6 +189,15 @@ class PostgresConnection:
     def close(self) -> None:
         """Close; never raises."""
         self._connection.close()
+
+    def cut(self) -> None:
+        """Shut the socket down; who waits on it gets an OperationalError."""
+        with contextlib.suppress(OSError, psycopg.Error):
+            line = socket.socket(fileno=os.dup(self._connection.fileno()))
+            try:
+                line.shutdown(socket.SHUT_RDWR)
+            finally:
+                line.close()
 
 
 @lru_cache(maxsize=256)

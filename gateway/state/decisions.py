@@ -51,6 +51,7 @@ class StoredDecisions:
         self._own: dict[str, dict[str, ActiveDecision]] = {}
         self._owners: dict[str, str] = {}
         self._seen: LRUCache[str, _Seen] = LRUCache(_SEEN)
+        self._closed: LRUCache[str, None] = LRUCache(_SEEN)  # rows that may still be there
         self._purged = now()
 
     async def open(self, decision: ActiveDecision) -> None:
@@ -85,6 +86,7 @@ class StoredDecisions:
     def closing(self, query_id: str) -> Change[None]:
         """Return the change ``close`` makes; this process forgets at once."""
         self._forget(query_id)
+        self._closed[query_id] = None
         return Change(lambda database: database.execute(_CLOSE, {"query_id": query_id}))
 
     async def of(self, principal: str, *, fresh: bool = False) -> tuple[ActiveDecision, ...]:
@@ -98,7 +100,10 @@ class StoredDecisions:
         others = () if seen is None or (stale and not fresh and own) else seen.decisions
         mine = tuple(own.values())
         known = {decision.query_id for decision in mine}
-        found = (*mine, *(d for d in others if d.query_id not in known))
+        found = (
+            *mine,
+            *(d for d in others if d.query_id not in known and d.query_id not in self._closed),
+        )
         return tuple(decision for decision in found if decision.expires > now)
 
     async def _look(self, principal: str, now: datetime) -> _Seen:

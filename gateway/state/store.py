@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from gateway.state.connection import (
 _LOG = structlog.get_logger()
 _T = TypeVar("_T")
 _TIMEOUT_SECONDS = 10.0
+_STUCK_SECONDS = 9.0
 _GROUP = 256
 
 
@@ -104,6 +106,7 @@ class _Worker:
         self._durable = durable
         self._waiting: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._connection: Connection | None = None
+        self._began: float | None = None
         self._down = False
         self._closed = False
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
@@ -117,6 +120,7 @@ class _Worker:
             async with asyncio.timeout(_TIMEOUT_SECONDS):
                 return await asyncio.wrap_future(work.done)
         except TimeoutError:
+            self._unstick()
             raise unavailable("timeout") from None
 
     def post(self, run: Callable[[Connection], Any]) -> _Work | None:
@@ -132,15 +136,24 @@ class _Worker:
             self._waiting.put(None)
             self._thread.join(_TIMEOUT_SECONDS)
 
+    def _unstick(self) -> None:
+        """Cut a connection on which nothing comes back; its group fails then, and may retry."""
+        connection, began = self._connection, self._began
+        if connection and began is not None and time.monotonic() - began > _STUCK_SECONDS:
+            connection.cut()
+
     def _loop(self) -> None:
         while (group := self._next_group()) is not None:
-            self._serve(group)
+            # who has given up by now was told that nothing of it counts
+            if wanted := [work for work in group if not work.done.cancelled()]:
+                self._serve(wanted)
         self._disconnect()
 
     def _serve(self, group: list[_Work]) -> None:
         """Work on a group; one bad change fails alone, a lost connection is tried anew once."""
+        was_open = self._connection is not None
         error = self._try(group)
-        if error is not None and is_outage(error):
+        if was_open and error is not None and is_outage(error):
             error = self._try(group)
         if error is None or is_outage(error) or len(group) == 1:
             self._note(error)
@@ -152,6 +165,7 @@ class _Worker:
                 _fail([work], alone)
 
     def _try(self, group: Sequence[_Work]) -> Exception | None:
+        self._began = time.monotonic()
         try:
             if self._connection is None:
                 self._connection = self._connect()
@@ -159,6 +173,8 @@ class _Worker:
         except Exception as error:  # noqa: BLE001 - whatever it was, nobody may believe in it
             self._disconnect()  # the next try opens the store anew
             return error
+        finally:
+            self._began = None
         for work, answer in zip(group, answers, strict=True):
             if work.done.set_running_or_notify_cancel():
                 work.done.set_result(answer)
