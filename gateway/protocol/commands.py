@@ -199,11 +199,10 @@ class Commands:
 
     async def _kill(self, _plan: Plan, statement: Statement, caller: Caller) -> CommandAnswer:
         query_id = statement.words.get("query_id") or ""
-        record = self._queries.record(query_id)
-        query = self._queries.get(query_id)
-        if record is None or query is None or not self.may_cancel(record, caller.login):
+        query = await self._queries.find(query_id)
+        if query is None or not self.may_cancel(query.record, caller.login):
             raise MeshgateError("NOT_FOUND", f"Target query not found: {query_id}")
-        if record.outcome:
+        if query.record.outcome:
             raise MeshgateError("NOT_SUPPORTED", f"Target query is not running: {query_id}")
         message = (statement.words.get("message") or "No message provided.")[:_MAX_MESSAGE]
         killed = MeshgateError("ADMINISTRATIVELY_KILLED", f"Query killed. Message: {message}")

@@ -21,7 +21,13 @@ from gateway.protocol.messages import Page, Stats, error_json
 from gateway.protocol.notes import notes_json, pack
 from gateway.protocol.poll import Poll, Relay, Sealer, room
 from gateway.protocol.record import QueryRecord
-from gateway.protocol.table import GoneError, NotHereError, OpenQuery, RunningQueries
+from gateway.protocol.table import (
+    GoneError,
+    NotHereError,
+    OpenQuery,
+    RunningQueries,
+    abandoned,
+)
 from gateway.query.relaying import Relayed, Relays
 from gateway.relayed import Handle, RelayedPage
 from gateway.results import Warning_
@@ -57,6 +63,7 @@ class RelayedQuery:
         self._sealer = sealer
         self._lock = asyncio.Lock()
         self._ending = False
+        self._why: MeshgateError | None = None
         self._seal, self._at = seal, seal.relay
         self._served = 0
         self._page: Page | None = None
@@ -94,19 +101,23 @@ class RelayedQuery:
         if not self._ending:
             self._relayed.touch(self._at.handle)
 
-    def overdue(self) -> MeshgateError | None:
-        """The error of a statement whose time is up."""
-        return _late(self._at) if time.time() > self._at.deadline else None
-
     async def cancel(self) -> None:
         """End the statement for its client."""
-        await self.stop("cancelled", MeshgateError("USER_CANCELED", "Query was canceled"))
+        await self.stop("cancelled", _canceled())
 
     async def stop(self, outcome: str, error: MeshgateError | None) -> None:
         """End the statement here and on the cluster; the next page tells why."""
         if self._ending:
             return
         await self._end(outcome, error, cancel=True)
+
+    def taken(self, outcome: str, seconds: float) -> None:
+        """Note that it was ended, and recorded, for want of a client or of time."""
+        if not self._ending:
+            self._ending = True
+            error = abandoned(seconds) if outcome == "abandoned" else _late(self._at)
+            self.record.end(outcome, error)
+            self.on_end(self)
 
     async def finish_early(self) -> None:
         """Let the cluster stop reading; what it has found by then is still delivered."""
@@ -116,8 +127,8 @@ class RelayedQuery:
         if poll.relay is None:
             raise NotHereError
         self._at = at = poll.relay
-        if (late := self.overdue()) is not None:
-            await self.stop("failed", late)
+        if time.time() > at.deadline:
+            await self.stop("failed", _late(at))
         if self._ending:
             return self._failed(base)
         self.record.state = "RUNNING"
@@ -144,12 +155,12 @@ class RelayedQuery:
             await self._end("failed" if page.error else "finished", page.error)
             if self.record.error is not None:
                 return self._failed(base, page)
-            return self._shown(base, self._stats(page), page=page)
+            return self._shown(base, _stats(page, poll), page=page)
         token = poll.token + 1
         following = replace(poll, phase="executing", token=token, relay=self._at)
         return self._shown(
             base,
-            self._stats(page),
+            _stats(page, poll),
             page=page,
             next_path=self._sealer.path(following),
             cancel_path=self._sealer.path(replace(following, phase="partialCancel")),
@@ -177,14 +188,9 @@ class RelayedQuery:
 
     def _failed(self, base: str, page: RelayedPage | None = None) -> Page:
         """The last page of a statement that did not finish."""
-        error = self.record.error or MeshgateError("USER_CANCELED", "Query was canceled")
+        error = self.record.error or self._why or _canceled()
         stats = Stats("FAILED", int(self.record.seconds * 1000), percent=100)
         return self._shown(base, stats, page=page, error=error_json(error, self.record.text))
-
-    def _stats(self, page: RelayedPage) -> Stats:
-        progress = page.progress
-        known = Stats(progress.state, progress.elapsed_ms, progress.queued_ms, progress.percent)
-        return known if self._seal.restricted else replace(known, numbers=progress.numbers)
 
     async def _end(
         self, outcome: str, error: MeshgateError | None, *, cancel: bool = False
@@ -192,6 +198,7 @@ class RelayedQuery:
         """Record how it ended, then tell. Whatever is unrecorded does not finish."""
         self._ending = True
         at = self._at
+        self._why = error
         if cancel:
             await self._relayed.cancel(at.handle)
         state = outcome if outcome in {*_OWN_STATES, "finished"} else "revoked"
@@ -213,6 +220,7 @@ class RelayedQueries:
         self._relays = relays
         self._queries = queries
         self._sealer = sealer
+        queries.elsewhere = self._elsewhere
 
     def made(
         self,
@@ -230,20 +238,55 @@ class RelayedQueries:
         record.cluster = handle.cluster
         return RelayedQuery(record, replace(seal, relay=relay), relayed, self._sealer)
 
-    def adopt(self, poll: Poll) -> RelayedQuery | None:
+    async def adopt(self, poll: Poll) -> RelayedQuery | None:
         """Go on with a statement another gateway took, or this one before a restart."""
-        if poll.relay is None:
-            return None
-        opened = datetime.fromtimestamp(poll.relay.opened, UTC)
-        record = QueryRecord(
-            poll.query_id, "", poll.subject, poll.actor, Session(), opened,
-            poll.relay.handle.cluster, rows=poll.relay.rows, data_bytes=poll.relay.data_bytes,
-        )  # fmt: skip
-        record.started_at -= max(0.0, time.time() - poll.relay.opened)
-        query = RelayedQuery(record, poll, self._relays.continued(poll.query_id), self._sealer)
-        self._queries.remember(record)
-        self._queries.add(query)
+        query = None if poll.relay is None else await self._known(poll, poll.relay)
+        if isinstance(known := self._queries.get(poll.query_id), RelayedQuery):
+            return known  # somebody else asked meanwhile
+        if query is not None:
+            self._queries.remember(query.record)
+            self._queries.add(query)
         return query
+
+    async def _known(self, poll: Poll, at: Relay) -> RelayedQuery:
+        record = QueryRecord(
+            poll.query_id, await self._relays.text_of(poll.query_id), poll.subject, poll.actor,
+            Session(), datetime.fromtimestamp(at.opened, UTC), at.handle.cluster,
+            state="RUNNING", rows=at.rows, data_bytes=at.data_bytes,
+        )  # fmt: skip
+        record.started_at -= max(0.0, time.time() - at.opened)
+        return RelayedQuery(record, poll, self._relays.continued(poll.query_id), self._sealer)
+
+    async def _elsewhere(self, query_id: str) -> OpenQuery | None:
+        """An open statement of another gateway, for who may end it; not taken in."""
+        found = await self._relays.statements.find(query_id)
+        if found is None or found.handle is None:
+            return None
+        at = Relay(found.handle, found.opened.timestamp(), found.deadline.timestamp())
+        poll = Poll(query_id, "executing", 0, found.principal, found.actor, relay=at)
+        return await self._known(poll, at)
+
+    async def reap(self) -> None:
+        """End, for ever, what has no client or no time any more; others' statements, too."""
+        seconds = self._queries.limits.idle_seconds
+
+        def told(query_id: str, outcome: str) -> None:
+            query = self._queries.get(query_id)
+            if isinstance(query, RelayedQuery):
+                query.taken(outcome, seconds)
+
+        await self._relays.reap(seconds, told)
+
+
+def _stats(page: RelayedPage, poll: Poll) -> Stats:
+    """Progress; its numbers only where they tell nothing of hidden rows."""
+    progress = page.progress
+    known = Stats(progress.state, progress.elapsed_ms, progress.queued_ms, progress.percent)
+    return known if poll.restricted else replace(known, numbers=progress.numbers)
+
+
+def _canceled() -> MeshgateError:
+    return MeshgateError("USER_CANCELED", "Query was canceled")
 
 
 def _late(at: Relay) -> MeshgateError:

@@ -140,6 +140,8 @@ class StatementEndpoint:
             return error.answer
         if isinstance(error, BadRequestError):
             return Answer(400, (str(error).encode("utf-8", "replace"),), type=_TEXT)
+        if isinstance(error, MeshgateError):  # the shared state is down
+            return Answer(_UNAVAILABLE, (error.message.encode(),), type=_TEXT)
         for kind, status, text in _PLAIN_FAILURES:
             if isinstance(error, kind):
                 return Answer(status, (text,), type=_TEXT)
@@ -194,7 +196,7 @@ class StatementEndpoint:
         query = self._queries.get(poll.query_id)
         await self._check_poller(request.presented, poll)
         if query is None and self._relays is not None:
-            query = self._relays.adopt(poll)
+            query = self._queries.get(poll.query_id) or await self._relays.adopt(poll)
         if query is None:
             raise NotHereError
         if request.method == "HEAD":
@@ -231,11 +233,8 @@ class StatementEndpoint:
         caller = await self._authenticator.authenticate(request.presented)
         if request.method == "DELETE":
             self._metrics.request("cancel")
-            if not self._submitter.cancellable(query_id, caller):
+            if not await self._submitter.cancel(query_id, caller):
                 raise NotHereError
-            query = self._queries.get(query_id)
-            if query is not None:
-                await query.cancel()
             return Answer(204)
         record = self._submitter.seen(query_id, caller)
         if record is None:

@@ -100,9 +100,6 @@ class RunningQuery:
         """Note that the client is still there."""
         self.touched = time.monotonic()
 
-    def overdue(self) -> None:
-        """Nothing: its producer watches the clock."""
-
     async def cancel(self) -> None:
         """End the statement for its client."""
         await self.stop("cancelled", MeshgateError("USER_CANCELED", "Query was canceled"))

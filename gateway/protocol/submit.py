@@ -104,10 +104,15 @@ class Submitter:
         record = self._queries.record(query_id)
         return record if record and self._commands.may_see(record, login) else None
 
-    def cancellable(self, query_id: str, login: Authenticated) -> bool:
-        """Whether this caller may cancel such a statement."""
-        record = self._queries.record(query_id)
-        return record is not None and self._commands.may_cancel(record, login)
+    async def cancel(self, query_id: str, login: Authenticated) -> bool:
+        """End a statement wherever it runs; False for one this caller may not cancel."""
+        query = await self._queries.find(query_id)
+        record = query.record if query is not None else self._queries.record(query_id)
+        if record is None or not self._commands.may_cancel(record, login):
+            return False
+        if query is not None:
+            await query.cancel()
+        return True
 
     async def _admitted(self, asked: _Asked) -> tuple[Page, Mapping[str, str]]:
         record, caller = asked.record, asked.caller

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -77,10 +77,6 @@ class OpenQuery(Protocol):
         """Note that the client is still there."""
         ...
 
-    def overdue(self) -> MeshgateError | None:
-        """The error to end it with, where its time is up and nothing else would end it."""
-        ...
-
     async def cancel(self) -> None:
         """End the statement for its client."""
         ...
@@ -103,6 +99,7 @@ class RunningQueries:
         self._metrics = metrics
         self._one_ended = asyncio.Event()
         self._queries: dict[str, OpenQuery] = {}
+        self.elsewhere: Callable[[str], Awaitable[OpenQuery | None]] = _nowhere
         self._records: OrderedDict[str, QueryRecord] = OrderedDict()
 
     def check_room(self, principal: str) -> None:
@@ -129,6 +126,12 @@ class RunningQueries:
     def get(self, query_id: str) -> OpenQuery | None:
         """The statement whose pages can still be asked for."""
         return self._queries.get(query_id)
+
+    async def find(self, query_id: str) -> OpenQuery | None:
+        """A statement to be ended, wherever it runs; raises MeshgateError."""
+        if (query := self._queries.get(query_id)) is not None or query_id in self._records:
+            return query
+        return await self.elsewhere(query_id)
 
     def record(self, query_id: str) -> QueryRecord | None:
         """What is remembered of a statement, ended ones included."""
@@ -192,10 +195,12 @@ class RunningQueries:
             if query.record.outcome:
                 if idle > _LINGER_SECONDS:
                     del self._queries[query_id]
+            elif idle > self.limits.idle_seconds and query.lasts:
+                # Its client may be at another gateway: the shared state knows when it is idle.
+                del self._queries[query_id]
+                self._metrics.open_queries.dec()
             elif idle > self.limits.idle_seconds:
-                await query.stop("abandoned", _abandoned(self.limits.idle_seconds))
-            elif (late := query.overdue()) is not None:
-                await query.stop("failed", late)
+                await query.stop("abandoned", abandoned(self.limits.idle_seconds))
 
     async def drain(self, seconds: float) -> None:
         """Take no new statements; let open ones finish for so long, then cancel them.
@@ -214,6 +219,10 @@ class RunningQueries:
             )
 
 
+async def _nowhere(_query_id: str) -> OpenQuery | None:
+    return None
+
+
 def run_seconds(session: Session, limits: Limits) -> float:
     """The statement's deadline: the smallest of what was asked and what is allowed."""
     asked = [
@@ -224,7 +233,8 @@ def run_seconds(session: Session, limits: Limits) -> float:
     return min([timedelta(seconds=limits.run_seconds), *asked]).total_seconds()
 
 
-def _abandoned(seconds: float) -> MeshgateError:
+def abandoned(seconds: float) -> MeshgateError:
+    """The error of a statement whose client went away."""
     return MeshgateError(
         "USER_CANCELED", f"the statement was abandoned: nothing asked for it in {seconds:.0f} s"
     )

@@ -88,6 +88,19 @@ class Recorder:
         """The record of a statement that is about to start; nothing is written yet."""
         return OpenRecord(self._store, _admitted(plan, asked))
 
+    async def end_if(
+        self, won: Change[bool], query_id: str, result: Result, engine_id: str
+    ) -> bool:
+        """Record the end of a statement found in the shared state, for the one who takes it."""
+        if self._store is None:
+            return False
+        return await self._store.end_if(won, query_id, result, engine_id)
+
+    async def text_of(self, query_id: str) -> str:
+        """A recorded statement without its literals; empty where it is unknown."""
+        body = await self._store.find(query_id) if self._store is not None else None
+        return str(body["statement"]["redacted_sql"]) if body else ""
+
     def found(self, query_id: str) -> FoundRecord:
         """The record of a statement that another process started."""
         return FoundRecord(self._store, query_id)

@@ -8,9 +8,12 @@ by which any gateway of the deployment can end it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
+
+import structlog
 
 from gateway.audit.model import Result
 from gateway.engines.relay import RelayEngine
@@ -26,10 +29,14 @@ from gateway.state.decisions import StoredDecisions
 from gateway.state.statements import OpenStatement, OpenStatements
 from gateway.state.store import Change
 
+_LOG = structlog.get_logger()
 _FORWARDED = ("join_distribution_type", "join_reordering_strategy")
 _TIMES = frozenset({"query_max_execution_time", "query_max_run_time"})
 _LOST = frozenset({"NO_NODES_AVAILABLE", "REMOTE_HOST_GONE"})
 _ATTEMPTS = 2
+_REAP_SECONDS = 5.0
+_LAG_SECONDS = 20.0
+_ABANDONED, _LATE = Result("abandoned"), Result("failed", "EXCEEDED_TIME_LIMIT")
 _GRACE_SECONDS = 60.0  # a decision outlives its statement's deadline: the end is seen late
 
 
@@ -154,6 +161,39 @@ class Relays:
     def continued(self, query_id: str) -> Relayed:
         """A statement that another gateway took, or this one before it was restarted."""
         return Relayed(self, query_id, self._recorder.found(query_id))
+
+    async def text_of(self, query_id: str) -> str:
+        """Such a statement without its literals: the sealed address does not hold it."""
+        try:
+            return await self._recorder.text_of(query_id)
+        except MeshgateError:
+            return ""
+
+    async def reap(self, idle_seconds: float, told: Callable[[str, str], None]) -> None:
+        """End, for ever, what nobody asks for any more and what is past its deadline.
+
+        ``told`` hears the id and the outcome of each statement this gateway ended.
+        """
+        while True:
+            await asyncio.sleep(min(_REAP_SECONDS, idle_seconds / 2))
+            try:
+                await self.reap_once(idle_seconds, told)
+            except MeshgateError as error:
+                _LOG.warning("query.unreaped", error=error.name)
+
+    async def reap_once(self, idle_seconds: float, told: Callable[[str, str], None]) -> None:
+        """One round: each statement is ended by the one gateway that takes it."""
+        lag = min(_LAG_SECONDS, idle_seconds)  # others write down later that a client was there
+        for found in await self.statements.idle(idle_seconds + lag):
+            result = _LATE if found.deadline < datetime.now(UTC) else _ABANDONED
+            upstream = found.handle.upstream_id if found.handle else ""
+            taking = self.statements.taking(found)
+            if not await self._recorder.end_if(taking, found.query_id, result, upstream):
+                continue
+            told(found.query_id, result.state)
+            await self._active.close(found.query_id)
+            if found.handle is not None:
+                await self.engine.cancel(found.handle)
 
     def closing(self, query_id: str) -> tuple[Change[None], Change[bool]]:
         """The changes that forget an ended statement."""

@@ -83,6 +83,7 @@ def open_remote(
         lambda name: directory().principal(name, "direct"),
         state.active,
         service=settings.trino.user,
+        refused=keys.refused,
         pin_seconds=settings.trino.pin_seconds,
     )
     cluster = Cluster(trino.engine, state.active, state.statements, keys.check)

@@ -47,6 +47,7 @@ class Gateway:
     service: QueryService
     engine: EmbeddedEngine
     remote: Remote | None
+    relays: RelayedQueries | None
     state: State
     registry: CatalogRegistry
     policy: PolicyService
@@ -65,8 +66,8 @@ class Gateway:
         await self.engine.start()
         await self.state.audit.close_abandoned((), datetime.now(UTC))
         watched = [self.registry.watch(), self.queries.reap()]
-        if self.remote is not None:
-            watched += self.remote.watches(lambda: self.registry.current)
+        if self.remote is not None and self.relays is not None:
+            watched += [*self.remote.watches(lambda: self.registry.current), self.relays.reap()]
         tasks = [asyncio.create_task(each) for each in watched]
         try:
             yield
@@ -158,8 +159,8 @@ def _build(settings: Settings) -> Gateway:
         gzip=settings.server.gzip,
     )
     return Gateway(
-        settings, service, engine, remote, state, registry, policy, directory, authenticator,
-        queries, commands, endpoint, edge, metrics, trusts_user_header(settings),
+        settings, service, engine, remote, relays, state, registry, policy, directory,
+        authenticator, queries, commands, endpoint, edge, metrics, trusts_user_header(settings),
     )  # fmt: skip
 
 
