@@ -277,7 +277,7 @@ def star_fields(item: exp.Expression, scope: Scope) -> list[Field] | None:
     relations = [relation for relation in scope.relations if relation.answers_to(names)]
     if len(relations) != 1:
         message = f"Unable to resolve reference {'.'.join(names)}"
-        raise located(item, "INVALID_COLUMN_REFERENCE", message)
+        raise located(item, "TABLE_NOT_FOUND", message)
     fields = [one for one in scope.fields if one.relation is relations[0] and one.starred]
     if not fields:
         message = "SELECT * not allowed from relation that has no columns"
