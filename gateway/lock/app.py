@@ -42,6 +42,7 @@ class SecondLock:
         active: what statements through the gateway may read at this moment.
         service: the gateway's own login name on the cluster.
         key_table: ``catalog.schema.table`` of token keys.
+        refused: why a token domain's key version is not served on the cluster; None if it is.
         pin_seconds: for how long one identity hears one answer, at least.
 
     """
@@ -55,11 +56,13 @@ class SecondLock:
         *,
         service: str = "meshgate",
         key_table: str = "gov.gw.keys",
+        refused: Callable[[str, int], str | None] = lambda _domain, _version: None,
         pin_seconds: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sources, self._active, self._service = sources, active, service
         self._key_table = TableName.parse(key_table)
+        self._refused = refused
         self._decisions = DirectDecisions(policy, sources, principal, clock)
         self._pins = Pins(pin_seconds, clock)
         self._ways: dict[str, _Way] = {
@@ -107,7 +110,11 @@ class SecondLock:
         match identity.role:
             case Role.DIRECT:
                 view = await self._decisions.view(identity.name)
-                return Nobody() if view is None else Direct(identity.name, view, self._pins)
+                return (
+                    Nobody()
+                    if view is None
+                    else Direct(identity.name, view, self._pins, self._refused)
+                )
             case Role.KEYS:
                 return KeyReader(self._sources.snapshot().tables, self._key_table)
             case Role.SERVICE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +39,8 @@ class Direct:
     identity: str
     view: DirectView
     pins: Pins
+    refused: Callable[[str, int], str | None]
+    """Why a token domain's key version is not served on the cluster; None if it is."""
 
     # -- yes or no --------------------------------------------------------------------------
 
@@ -169,6 +172,9 @@ class Direct:
             return _REFUSED
         if base is not None:
             return []
+        for domain, version in table.keyed:
+            if reason := self.refused(domain, version):
+                raise DoubtError(f"tokens of {domain}: {reason}")
         found = _masks(table, asked)
         now = self.pins.clock()
         if table.filtered:

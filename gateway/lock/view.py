@@ -14,6 +14,7 @@ from gateway.policy.model import TableDecision
 from gateway.sql.native import Native, native, natively
 
 _METADATA = "metadata"
+_KEYED = frozenset({"token", "keyed-hash"})
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,14 @@ class DirectTable:
             return native(self.decided, self.table, self.snapshot.token_domains)
         except ValueError as error:
             raise DoubtError(str(error)) from None
+
+    @cached_property
+    def keyed(self) -> tuple[tuple[str, int], ...]:
+        """The key of every mask that needs one: token domain and version."""
+        domains = self.snapshot.token_domains
+        masks = {c.name: c.mask.kind for c in self.decided.columns if c.mask is not None}
+        named = {c.token_domain for c in self.table.columns if masks.get(c.name) in _KEYED}
+        return tuple((name, domains[name].active.v) for name in sorted(domains) if name in named)
 
     @cached_property
     def truth(self) -> Hashable:
