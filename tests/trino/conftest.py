@@ -15,6 +15,7 @@ from pyiceberg.catalog.sql import SqlCatalog
 from tests.parts import missing
 from tests.realparts import addresses
 from tests.realparts.addresses import Addresses
+from tests.trino.lockpart import Locked, locked_trino
 
 _HERE = Path(__file__).parent
 _HOW = "no lab is up: `make trino-test`, or `make trino-lab` and MESHGATE_LAB=<its file>"
@@ -58,6 +59,21 @@ def governed(lab: Addresses) -> Addresses:
 def rest(lab: Addresses) -> Addresses:
     """The lab with the Iceberg REST catalog."""
     return _part(lab, "rest")
+
+
+@pytest.fixture(scope="session")
+def lock_part(lab: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
+    """A Trino whose policy server a test can make fail: for the lock's own tests."""
+    with locked_trino(tmp_path_factory.mktemp("lock"), lab) as found:
+        yield found
+
+
+@pytest.fixture
+def place(lock_part: Locked) -> Iterator[Locked]:
+    """The same with the demo's policies, nobody told anything yet."""
+    lock_part.reset()
+    yield lock_part
+    lock_part.reset()
 
 
 @pytest.fixture
