@@ -1,0 +1,256 @@
+"""The engine on a real Trino: its bytes are Trino's, its errors ours, its cancel reaches."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import urllib.request
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.engines.trino.cluster import TrinoCluster
+from gateway.engines.trino.engine import TrinoEngine
+from gateway.engines.trino.health import State
+from gateway.engines.trino.service import ServiceError
+from gateway.errors import MeshgateError
+from gateway.relayed import ClientSettings, RelayedPage
+from gateway.settings import TrinoSettings
+from gateway.sql.model import GovernedQuery, Kind
+from tests.realparts.addresses import Addresses
+
+_ANN = ClientSettings("ann", "d1.1", "engine-test", capabilities=("PARAMETRIC_DATETIME",))
+_LONG = "SELECT count(*) FROM tpch.sf100.lineitem"
+_WIDE = ", ".join(f"{number} AS c{number}" for number in range(300))
+_TRAPS = (
+    """',"stats":{' AS ",""data"":", '"data":[[1]]' AS ",""stats"":", """
+    "MAP(ARRAY['data', 'stats'], ARRAY[1, 2]) AS m, "
+    """JSON '{"data":[1],"stats":{}}' AS j, U&'\\2028\\00e9' AS u"""
+)
+_STATEMENTS = {
+    "one row": "SELECT 1 AS a, 'x' AS b",
+    "no rows": "SELECT o_orderkey FROM tpch.tiny.orders WHERE o_orderkey < 0",
+    "traps": f"SELECT {_TRAPS}",
+    "300 columns": f"SELECT {_WIDE}",
+    "one row of 4 MiB": "SELECT rpad('', 4194304, 'abc') AS t",
+    "many pages": "SELECT * FROM tpch.tiny.lineitem ORDER BY l_orderkey, l_linenumber",
+    "nested": "SELECT ARRAY[ROW(1, NULL), ROW(NULL, 'x')], CAST(NULL AS ROW(a bigint)), nan()",
+}
+
+
+def _governed(sql: str) -> GovernedQuery:
+    return GovernedQuery(
+        sql,
+        "trino",
+        Kind.QUERY,
+        (),
+        (),
+        {},
+        restricted=False,
+        decision_id="d1",
+        decision_fingerprint="f1",
+    )
+
+
+@dataclass
+class _Result:
+    columns: bytes | None = None
+    rows: list[Any] = field(default_factory=list)
+    counted: int = 0
+    pages: list[RelayedPage] = field(default_factory=list)
+
+
+async def _run(engine: TrinoEngine, sql: str, settings: ClientSettings = _ANN) -> _Result:
+    handle = await engine.submit(_governed(sql), settings)
+    result = _Result()
+    while True:
+        page = await engine.page(handle)
+        result.pages.append(page)
+        result.columns = page.columns or result.columns
+        result.rows += json.loads(bytes(page.data)) if page.data else []
+        result.counted += page.rows
+        if page.next is None:
+            return result
+        handle = page.next
+
+
+def _direct(url: str, sql: str) -> _Result:
+    """Follow the same statement by hand, with nothing of ours in between."""
+    headers = {"X-Trino-User": "ann", "X-Trino-Client-Capabilities": "PARAMETRIC_DATETIME"}
+    request: str | urllib.request.Request = urllib.request.Request(
+        f"{url}/v1/statement", data=sql.encode(), headers=headers
+    )
+    result = _Result()
+    while True:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            body: bytes = answer.read()
+        page = json.loads(body)
+        if "columns" in page:
+            end = b',"data":' if "data" in page else b',"stats":'
+            result.columns = body.partition(b',"columns":')[2].partition(end)[0]
+        result.rows += page.get("data", [])
+        if "nextUri" not in page:
+            return result
+        request = page["nextUri"]
+
+
+@pytest.fixture
+async def bare_cluster(lab: Addresses) -> AsyncIterator[TrinoCluster]:
+    cluster = TrinoCluster(TrinoSettings(url=lab.bare, second_lock="off"))
+    await _until_healthy(cluster)
+    yield cluster
+    await cluster.close()
+
+
+@pytest.fixture
+async def locked_settings(locked: Addresses, tmp_path: Path) -> TrinoSettings:
+    password = tmp_path / "password"
+    password.write_text(locked.passwords["meshgate"], "utf-8")
+    password.chmod(0o400)
+    return TrinoSettings(url=locked.locked, password_file=password, forwarded_https=True)
+
+
+async def _until_healthy(cluster: TrinoCluster) -> None:
+    for _ in range(20):
+        await cluster.health.round()
+        if cluster.health.state is State.HEALTHY:
+            return
+        await asyncio.sleep(0.5)
+    raise AssertionError(cluster.health.summary)
+
+
+@pytest.mark.parametrize("what", sorted(_STATEMENTS))
+async def test_columns_and_rows_are_trino_s_own(
+    what: str, bare_cluster: TrinoCluster, lab: Addresses
+) -> None:
+    sql = _STATEMENTS[what]
+    relayed = await _run(bare_cluster.engine, sql)
+    direct = await asyncio.to_thread(_direct, lab.bare, sql)
+    assert relayed.columns == direct.columns
+    assert repr(relayed.rows) == repr(direct.rows)
+    assert relayed.counted == len(direct.rows)
+    assert relayed.pages[-1].progress.state == "FINISHED"
+    assert lab.bare.partition("//")[2] not in repr(relayed.pages[0])
+
+
+async def test_the_session_reaches_the_cluster(bare_cluster: TrinoCluster) -> None:
+    settings = ClientSettings(
+        "olga",
+        "d9.1",
+        "bi tool",
+        ("a", "b"),
+        "Europe/Paris",
+        properties={"query_max_run_time": "7.5m"},
+    )
+    sql = "SELECT current_user, current_timezone(), localtimestamp(0)"
+    assert (await _run(bare_cluster.engine, sql, settings)).rows[0][:2] == ["olga", "Europe/Paris"]
+    found = await bare_cluster.queries.service_query(
+        "SELECT source FROM system.runtime.queries "
+        "WHERE \"user\" = 'olga' AND query LIKE '%localtimestamp(0)%' AND source IS NOT NULL"
+    )
+    assert ["bi tool"] in found
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["before", "after"])
+async def test_cancelling_reaches_the_cluster(*, begun: bool, bare_cluster: TrinoCluster) -> None:
+    engine = bare_cluster.engine
+    first = await engine.submit(_governed(_LONG), _ANN)
+    page = await engine.page(first, 0.5) if begun else None
+    await engine.cancel(first)  # the oldest address does: the newest may have been lost
+    after = await engine.page(page.next if page and page.next else first)
+    assert after.error is not None
+    assert after.error.name == "USER_CANCELED"
+    await engine.cancel(first)
+
+
+async def test_a_stage_is_cancelled_alone(bare_cluster: TrinoCluster) -> None:
+    engine = bare_cluster.engine
+    page = await engine.page(await engine.submit(_governed(_LONG), _ANN), 0.5)
+    while page.next is not None and page.next.stage < 0:
+        page = await engine.page(page.next, 0.0)
+    assert page.next is not None
+    await engine.cancel(page.next, partial=True)
+    while page.next is not None:
+        page = await engine.page(page.next)
+    assert page.error is None
+    assert page.progress.state == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    ("sql", "name", "text"),
+    [
+        ("SELECT 1 / (o_orderkey - 1) FROM tpch.tiny.orders", "DIVISION_BY_ZERO", ""),
+        (
+            "SELECT CAST(o_comment AS bigint) FROM tpch.tiny.orders",
+            "INVALID_CAST_ARGUMENT",
+            "TRY_CAST",
+        ),
+        ("SELECT 1 + 'a'", "TYPE_MISMATCH", "integer + varchar(1)"),
+        ("SELECT (SELECT * FROM (VALUES 1, 2))", "SUBQUERY_MULTIPLE_ROWS", ""),
+        ("SELECT json_value('{', 'strict $' ERROR ON ERROR)", "JSON_INPUT_CONVERSION_ERROR", ""),
+        ("SELECT secret", "GENERIC_INTERNAL_ERROR", "operators"),
+        ("SELECT FROM secret", "GENERIC_INTERNAL_ERROR", "operators"),
+        ("SELECT * FROM tpch.tiny.secret", "CONFIGURATION_UNAVAILABLE", ""),
+        ("SELECT * FROM gov.gw.absent", "TOKEN_KEY_UNAVAILABLE", ""),
+        (
+            "SELECT hmac_sha256(to_utf8(o_comment), to_utf8('')) FROM tpch.tiny.orders",
+            "TOKEN_KEY_UNAVAILABLE",
+            "",
+        ),
+    ],
+)
+async def test_errors_keep_their_name_and_tell_no_value(
+    sql: str, name: str, text: str, bare_cluster: TrinoCluster
+) -> None:
+    error = (await _run(bare_cluster.engine, sql)).pages[-1].error
+    assert error is not None
+    assert error.name == name
+    assert text in error.message
+    assert "secret" not in error.message
+    assert "absent" not in error.message
+
+
+async def test_a_bare_trino_is_not_taken_for_a_locked_one(lab: Addresses) -> None:
+    cluster = TrinoCluster(TrinoSettings(url=lab.bare))
+    await cluster.health.round()
+    assert cluster.health.state is State.DOWN
+    with pytest.raises(MeshgateError) as refused:
+        await cluster.engine.submit(_governed("SELECT 1"), _ANN)
+    assert refused.value.name == "NO_NODES_AVAILABLE"
+    await cluster.close()
+
+
+async def test_a_locked_trino_proves_that_it_is(locked_settings: TrinoSettings) -> None:
+    cluster = TrinoCluster(locked_settings)
+    await _until_healthy(cluster)
+    assert cluster.health.summary.proven
+    with pytest.raises(ServiceError) as denied:
+        await cluster.queries.service_query("SELECT 1", "ann@direct")
+    assert denied.value.told in {"PERMISSION_DENIED", "HTTP 403"}
+    refused = await cluster.engine.submit(_governed("SELECT 1"), _ANN)
+    page = await cluster.engine.page(refused)
+    assert page.error is not None  # a bare name without an active decision
+    assert page.error.name == "GENERIC_INTERNAL_ERROR"
+    await cluster.close()
+
+
+async def test_a_wrong_service_password_is_found_and_named(
+    locked_settings: TrinoSettings, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "wrong"
+    wrong.write_text("not-it", "utf-8")
+    wrong.chmod(0o400)
+    settings = locked_settings.model_copy(update={"password_file": wrong})
+    cluster = TrinoCluster(settings)
+    await cluster.health.round()
+    assert cluster.health.state is State.DOWN
+    assert "password" in cluster.health.summary.reason
+    engine = TrinoEngine(settings)  # without health: what a client meets in the meantime
+    with pytest.raises(MeshgateError) as refused:
+        await engine.submit(_governed("SELECT 1"), _ANN)
+    assert refused.value.name == "CONFIGURATION_UNAVAILABLE"
+    await engine.close()
+    await cluster.close()
