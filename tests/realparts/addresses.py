@@ -70,12 +70,12 @@ class Addresses:
     def connect_direct(self, user: str, **options: Any) -> trino.dbapi.Connection:
         """A person's own login at the locked server: there the session user is ``user@direct``."""
         session = requests.Session()
-        session.trust_env = False  # a bundle named by the environment would go before ``verify``
+        session.trust_env = False  # a bundle named by the environment would go before ours
+        session.verify = self.authority
         given = {
             "http_session": session,
             "auth": BasicAuthentication(user, self.passwords[user]),
             "http_scheme": "https",
-            "verify": self.authority,
         }
         return trino.dbapi.connect(
             **_place(self.locked_tls), user=f"{user}@direct", **{**_LAKE, **given, **options}
