@@ -42,6 +42,10 @@ class ServiceQueries:
         self._settings = settings
         self._transport = transport or Transport(settings)
 
+    async def close(self) -> None:
+        """Close every connection to the cluster."""
+        await self._transport.close()
+
     async def service_query(
         self, sql: str, user: str = "", *, seconds: float = 60.0
     ) -> list[list[object]]:
