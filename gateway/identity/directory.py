@@ -115,7 +115,10 @@ def _entry(id_: object, body: object, where: str) -> Entry:
     if purpose is not None:
         attributes = MappingProxyType({**attributes, "default_purpose": purpose})
     principal = Principal(id_, kind, frozenset(_texts(fields, "groups", at)), attributes)
-    return Entry(principal, frozenset(_texts(fields, "may_impersonate", at)), operator)
+    targets = _texts(fields, "may_impersonate", at)
+    if wrong := [name for name in targets if reserved(name)]:
+        raise DirectoryError(f"{at}: may_impersonate: '{wrong[0]}' cannot name a principal")
+    return Entry(principal, frozenset(targets), operator)
 
 
 def _mapping(value: object, at: str) -> Mapping[str, Any]:

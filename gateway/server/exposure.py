@@ -50,7 +50,7 @@ def trusts_user_header(settings: Settings) -> bool:
         return False
     if identity.trust_user_header is not None:
         return identity.trust_user_header
-    return identity.password_file is None and identity.token_file is None
+    return not has_login(identity)
 
 
 def _check_cluster(settings: Settings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import bcrypt
@@ -210,6 +211,32 @@ async def test_impersonation_is_for_the_allowed_alone(login):
     assert await status(login, basic("svc", "svc-secret", user="mallory")) == 403
     assert await status(login, basic("svc", "svc-secret", user="meshgate")) == 403
     assert await status(login, basic("alice", "alice-secret", user="svc")) == 403
+
+
+RESERVED = ("meshgate", "MeshGate-keys", "alice@direct", "alice@DIRECT", "al ice", "alice\u200b")
+
+
+@pytest.mark.parametrize("name", RESERVED)
+async def test_a_reserved_name_enters_nowhere(name, tmp_path, password_file):
+    """Not even where a directory got hold of one."""
+    everyone = Directory({**PEOPLE.entries, name: PEOPLE.entries["bob"]})
+    keen = replace(PEOPLE.entries["svc"], may_impersonate=frozenset({"*"}))
+    everyone = Directory({**everyone.entries, "svc": keen})
+    text, digest = mint("t9")
+    entry = {"id": "t9", "sha256": digest, "principal": name, "expires": "2999-01-01T00:00:00Z"}
+    (tmp_path / "tokens.json").write_text(json.dumps({"tokens": [entry]}))
+    password_file.write_text(password_file.read_text() + f"{name}:{hashed('secret')}\n")
+    login = Authenticator(
+        lambda: everyone,
+        passwords=PasswordFile(password_file),
+        tokens=TokenFile(tmp_path / "tokens.json"),
+        trust_user_header=True,
+    )
+    assert await status(login, Presented(user=name, peer="127.0.0.1")) == 401
+    assert await status(login, basic(name, "secret")) == 401
+    assert await status(login, bearer(text)) == 401
+    assert await status(login, basic("svc", "svc-secret", user=name)) == 403
+    assert await status(login, basic("svc", "svc-secret", original_user=name, user="bob")) == 403
 
 
 async def test_newer_clients_send_the_original_user_too(login):

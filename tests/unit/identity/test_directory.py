@@ -61,6 +61,8 @@ def test_impersonation_and_operators(directory):
         "principals: {a: {attributes: {x: [a, 1]}}}", "principals: {a: {attributes: [x]}}",
         "principals: {a: {operator: perhaps}}", "principals: {a: {default_purpose: 3}}",
         "principals: {meshgate-x: {}}", "principals: {'a@direct': {}}", "principals: {'a b': {}}",
+        "principals: {a: {may_impersonate: [b@direct]}}",
+        "principals: {a: {may_impersonate: [Meshgate]}}",
         "principals: {1: {}}", "principals: {a: {", "principals: {a: {}}\nmore: 1",
     ],
 )  # fmt: skip
