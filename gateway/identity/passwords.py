@@ -95,7 +95,8 @@ def hashed(password: str) -> str:
         raise PasswordError("the password is empty")
     if len(secret) > _MAX_BYTES or b"\0" in secret:
         raise PasswordError(f"a password is at most {_MAX_BYTES} bytes long and holds no NUL")
-    return bcrypt.hashpw(secret, bcrypt.gensalt(_NEW_COST)).decode()
+    line = bcrypt.hashpw(secret, bcrypt.gensalt(_NEW_COST)).decode()
+    return line.replace("$2b$", "$2y$", 1)  # one hash by two names; Trino knows this one alone
 
 
 def read_passwords(path: Path) -> Mapping[str, bytes]:

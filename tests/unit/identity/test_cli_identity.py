@@ -65,6 +65,12 @@ def test_a_hashed_password_is_accepted(tmp_path):
     assert not file.verify("bob", SECRET)
 
 
+def test_the_gateway_s_own_login_in_the_form_a_cluster_reads():
+    done = run("password", "hash", "--service", "--user", "meshgate", stdin=f"{SECRET}\n")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("meshgate:$2y$12$")
+
+
 @pytest.mark.parametrize(
     ("words", "stdin"),
     [
@@ -73,6 +79,9 @@ def test_a_hashed_password_is_accepted(tmp_path):
         (("password", "hash", "--user", "ana"), "x" * 73),
         (("password", "hash", "--user", "a:b"), "x"),
         (("password", "hash", "--user", ""), "x"),
+        (("password", "hash", "--user", "meshgate"), "x"),
+        (("password", "hash", "--service", "--user", "ana@direct"), "x"),
+        (("password", "hash", "--service", "--user", "meshgate:x"), "x"),
         (("token", "mint", "--principal", "meshgate"), None),
         (("token", "mint", "--principal", "ana@direct"), None),
         (("token", "mint", "--principal", "a\nb"), None),
