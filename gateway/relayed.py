@@ -37,7 +37,8 @@ class ClientSettings:
     """What of a client's session reaches the cluster; everything else is dropped.
 
     ``user`` is the person under their bare name. ``properties`` are Trino's own session
-    properties, already checked and capped; ``trace_token`` names decision and attempt.
+    properties, already checked and capped; ``trace_token`` names the decision; the
+    engine adds the attempt.
     """
 
     user: str

@@ -89,6 +89,10 @@ _CLUSTER: Mapping[str, str] = MappingProxyType(
         "QUERY_EXCEEDED_COMPILER_LIMIT": "an expression of this query is too large; split it",
         "TOO_MANY_GROUPING_SETS": "this query has too many grouping sets",
         "OPTIMIZER_TIMEOUT": "this query took too long to plan; write it simpler",
+        "QUERY_TEXT_TOO_LARGE": "with what governs it, this query is too long; write it shorter",
+        "INVALID_SESSION_PROPERTY": "the cluster does not accept a session property of this query; "
+        "RESET SESSION what was set",
+        "GENERIC_USER_ERROR": "the engine refused a value or an expression of this query",
         "QUERY_REJECTED": "the cluster does not accept this query now; try again later",
         "ABANDONED_QUERY": "nobody asked for this query's rows for too long; run it again",
         "ADMINISTRATIVELY_KILLED": "an administrator ended this query",
@@ -120,6 +124,8 @@ _AS_OURS: Mapping[str, str] = MappingProxyType(
     }
 )
 """A table that was resolved and governed is missing there: the catalogs disagree."""
+_STORAGE = ("ICEBERG_", "HIVE_", "PARQUET_", "ORC_")
+"""Errors of connectors: a file or a catalog does not answer. Their texts name paths."""
 
 _TYPE = r"[a-z][a-z0-9_(), ]{0,120}"
 _OWN_WORDS: Mapping[str, tuple[re.Pattern[str], ...]] = MappingProxyType(
@@ -149,6 +155,8 @@ def scrubbed(name: str, message: str, query_id: str = "") -> MeshgateError:
     GENERIC_INTERNAL_ERROR. ``line 1:5:`` is dropped: it counts in the rewritten text.
     """
     known = _AS_OURS.get(name, name)
+    if name.startswith(_STORAGE):
+        known = "CONFIGURATION_UNAVAILABLE"
     text = _PLACE.sub("", message, count=1)
     if any(pattern.fullmatch(text) for pattern in _OWN_WORDS.get(name, ())):
         return MeshgateError(name, text, audit={"engine_error": name})

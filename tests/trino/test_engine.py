@@ -22,7 +22,7 @@ from gateway.settings import TrinoSettings
 from gateway.sql.model import GovernedQuery, Kind
 from tests.realparts.addresses import Addresses
 
-_ANN = ClientSettings("ann", "d1.1", "engine-test", capabilities=("PARAMETRIC_DATETIME",))
+_ANN = ClientSettings("ann", "d1", "engine-test", capabilities=("PARAMETRIC_DATETIME",))
 _LONG = "SELECT count(*) FROM tpch.sf100.lineitem"
 _WIDE = ", ".join(f"{number} AS c{number}" for number in range(300))
 _TRAPS = (
@@ -139,7 +139,7 @@ async def test_columns_and_rows_are_trino_s_own(
 async def test_the_session_reaches_the_cluster(bare_cluster: TrinoCluster) -> None:
     settings = ClientSettings(
         "olga",
-        "d9.1",
+        "d9",
         "bi tool",
         ("a", "b"),
         "Europe/Paris",

@@ -20,7 +20,7 @@ from gateway.settings import TrinoSettings
 from gateway.sql.model import GovernedQuery, Kind
 from tests.realparts.addresses import Addresses
 
-_ANN = ClientSettings("ann", "d1.1", "fault-test", capabilities=("PARAMETRIC_DATETIME",))
+_ANN = ClientSettings("ann", "d1", "fault-test", capabilities=("PARAMETRIC_DATETIME",))
 _LONG = "SELECT count(*) FROM tpch.sf100.lineitem"
 _MANY = "SELECT * FROM tpch.tiny.orders"
 _ROWS = 15_000

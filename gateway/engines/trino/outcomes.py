@@ -93,12 +93,17 @@ def progress(stats: Stats) -> Progress:
 def page_error(error: UpstreamError, handle: Handle) -> MeshgateError:
     """Redact an error of the cluster; what only a defect of ours can cause is logged loudly."""
     if _tells_of_keys(error):
-        _LOG.error("trino.key_unavailable", upstream=handle.upstream_id, error=error.error_name)
-        return failure("TOKEN_KEY_UNAVAILABLE", "", cause=error.error_name)
+        return no_key(error.error_name)
     if error.error_name in _OUR_DEFECTS:
         event = "trino.lock_refused" if error.error_name == "PERMISSION_DENIED" else "trino.defect"
         _LOG.error(event, upstream=handle.upstream_id, error=error.error_name)
     return scrubbed(error.error_name, error.message)
+
+
+def no_key(cause: str) -> MeshgateError:
+    """A mask found no key, or more than one."""
+    _LOG.error("trino.key_unavailable", cause=cause)
+    return failure("TOKEN_KEY_UNAVAILABLE", "", cause=cause)
 
 
 def _tells_of_keys(error: UpstreamError) -> bool:

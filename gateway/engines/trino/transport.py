@@ -21,6 +21,10 @@ MAX_BODY: Final = 256 << 20
 """No page is larger: Trino aims at 1 MB, and one row may exceed that."""
 _READ_AHEAD: Final = 4 << 20
 _IDLE_SECONDS: Final = 30.0
+_STATEMENT: Final = "/v1/statement"
+_AGAIN_SECONDS: Final = 0.25
+_TIMEOUT: Final = "timeout"
+_UNAUTHORIZED: Final = 401
 _DROPPED = (
     aiohttp.ServerDisconnectedError,
     aiohttp.ClientOSError,
@@ -78,22 +82,18 @@ class Transport:
         if self._session is not None:
             await self._session.close()
 
-    def reload_password(self) -> bool:
-        """Read the password file again; True if it now holds another password."""
-        before = self._authorization
-        try:
-            self._authorization = self._read_authorization()
-        except SecretError:
-            return False
-        return before != self._authorization
-
     async def get(self, path: str) -> Answer:
-        """GET one page; a dropped connection is tried once more, since a page can be read twice."""
+        """GET one page; a broken connection is tried once more, since a page can be read twice.
+
+        No answer in time is final: whoever waits for the page would wait twice as long.
+        """
         try:
             return await self._request("GET", path, {})
         except TransportError as error:
-            if not error.sent:
+            if error.cause == _TIMEOUT:
                 raise
+            if not error.sent:
+                await asyncio.sleep(_AGAIN_SECONDS)
             return await self._request("GET", path, {})
 
     async def delete(self, path: str, *, authorized: bool = False) -> Answer:
@@ -102,14 +102,30 @@ class Transport:
         return await self._request("DELETE", path, self.authorized(user) if authorized else {})
 
     async def post(self, text: str, headers: Mapping[str, str]) -> Answer:
-        """POST a statement as the service; nothing runs before its first page is asked for."""
-        return await self._request("POST", "/v1/statement", self.authorized(headers), text.encode())
+        """POST a statement as the service; nothing runs before its first page is asked for.
+
+        Where the password is refused and the file holds a new one, that is tried.
+        """
+        body = text.encode()
+        answer = await self._request("POST", _STATEMENT, self.authorized(headers), body)
+        if answer.status == _UNAUTHORIZED and self._reload_password():
+            answer = await self._request("POST", _STATEMENT, self.authorized(headers), body)
+        return answer
 
     def authorized(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Add the service's credential to headers."""
         if self._authorization is None:
             return dict(headers)
         return {"Authorization": self._authorization, **headers}
+
+    def _reload_password(self) -> bool:
+        """Read the password file again; True if it now holds another password."""
+        before = self._authorization
+        try:
+            self._authorization = self._read_authorization()
+        except SecretError:
+            return False
+        return before != self._authorization
 
     def _read_authorization(self) -> str | None:
         path = self._settings.password_file
@@ -132,7 +148,7 @@ class Transport:
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
             raise TransportError(type(error).__name__, sent=False) from None
         except TimeoutError:
-            raise TransportError("timeout", sent=True) from None
+            raise TransportError(_TIMEOUT, sent=True) from None
         except (*_DROPPED, aiohttp.ClientError) as error:
             raise TransportError(type(error).__name__, sent=True) from None
 

@@ -28,7 +28,7 @@ from tests.unit.engines.trino.pages import (
 )
 from tests.unit.engines.trino.upstream import Step, scripted
 
-ANN = ClientSettings("ann", "d1.1")
+ANN = ClientSettings("ann", "d1")
 FIRST = Handle("main", QUERY_ID, "queued", f"y{1:040x}", 1)
 POSTED = Step(page(nextUri=uri("queued", 1)))
 EMPTY = Step(page(nextUri=uri("executing", 0)))
@@ -87,7 +87,7 @@ async def test_a_submission_carries_what_is_ours_and_nothing_else(
         "x-trino-time-zone": "UTC",
         "x-trino-language": "en-US",
         "x-trino-session": "query_max_run_time=5m",
-        "x-trino-trace-token": "d1.1",
+        "x-trino-trace-token": "d1.2",
         "content-type": "text/plain; charset=utf-8",
         "content-length": "11",
     }
@@ -201,6 +201,26 @@ async def test_a_missing_key_has_its_own_error(name: str, text: str, connect: Co
     assert found.error.name == "TOKEN_KEY_UNAVAILABLE"
     assert "gov" not in found.error.message
     assert found.next is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        (Step(page(columns=[BIGINT], data=[[0]])), "SUBQUERY_MULTIPLE_ROWS"),
+        (Step(page(columns=[BIGINT], data=[[1]])), "TOKEN_KEY_UNAVAILABLE"),
+        (Step(failed("CATALOG_NOT_FOUND")), "SUBQUERY_MULTIPLE_ROWS"),
+    ],
+    ids=["single", "doubled", "no keys"],
+)
+async def test_a_doubled_key_is_told_from_a_sub_query_of_the_person(
+    answer: Step, name: str, connect: Connect
+) -> None:
+    text = "Scalar sub-query has returned multiple rows"
+    async with scripted(Step(failed("SUBQUERY_MULTIPLE_ROWS", text)), POSTED, answer) as upstream:
+        found = await connect(upstream).page(FIRST)
+        assert found.error is not None
+        assert found.error.name == name
+        assert upstream.requests[1].headers["x-trino-user"] == "meshgate"
 
 
 async def test_a_refusal_by_the_second_lock_is_our_defect_and_loud(

@@ -66,7 +66,7 @@ def test_texts_of_types_and_limits_pass_without_their_place(
         ("PERMISSION_DENIED", "GENERIC_INTERNAL_ERROR"),
         ("TABLE_NOT_FOUND", "CONFIGURATION_UNAVAILABLE"),
         ("SERVER_STARTING_UP", "NO_NODES_AVAILABLE"),
-        ("ICEBERG_BAD_DATA", "GENERIC_INTERNAL_ERROR"),
+        ("ICEBERG_BAD_DATA", "CONFIGURATION_UNAVAILABLE"),
         ("NO_SUCH_NAME", "GENERIC_INTERNAL_ERROR"),
     ],
 )
