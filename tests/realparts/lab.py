@@ -70,7 +70,7 @@ def _storage(stack: ExitStack, root: Path) -> _Building:
     lab = Addresses(
         bare="", postgres=database.url, data=str(data), warehouse=str(warehouse), root=str(root)
     )
-    lake.share(lab)
+    lake.share(lab, data / "lake.db")
     host = stack.enter_context(rest.rest(root, database.url, warehouse / "rest"))
     return _Building(stack, root, replace(lab, rest=host.url))
 
@@ -143,6 +143,20 @@ def gateway_settings(lab: Addresses, name: str, internal: int | None = None) -> 
         "MESHGATE_TRINO__KEY_DATABASE_URL": lab.database("keys"),
         "MESHGATE_SERVER__DRAIN_SECONDS": "3",
         **({} if internal is None else {"MESHGATE_SERVER__INTERNAL_PORT": str(internal)}),
+    }
+
+
+def relaying_settings(lab: Addresses, root: Path) -> dict[str, str]:
+    """Further settings of a gateway before the bare Trino, without the second lock."""
+    connections = root / "connections.yaml"
+    connections.write_text(json.dumps(_connections(lab)), "utf-8")
+    return {
+        "ICEBERG_USER": postgres.USER,
+        "ICEBERG_PASSWORD": postgres.PASSWORD,
+        "MESHGATE_CATALOG__CONNECTIONS_FILE": str(connections),
+        "MESHGATE_ENGINE__KIND": "trino",
+        "MESHGATE_TRINO__URL": lab.bare,
+        "MESHGATE_TRINO__SECOND_LOCK": "off",
     }
 
 

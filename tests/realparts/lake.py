@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -27,19 +28,36 @@ def demo() -> Path:
     return DEMO
 
 
-def share(lab: Addresses) -> None:
-    """Enter the demo's tables into the lab's PostgreSQL catalog; both name the same files."""
+def share(lab: Addresses, source: Path) -> None:
+    """Enter the tables of a SQLite catalog into the lab's ``lake``; both name the same files."""
     SqlCatalog("lake", **lab.iceberg()).close()  # makes the catalog's own tables
     with (
-        closing(sqlite3.connect(f"file:{lab.data}/lake.db?mode=ro", uri=True)) as source,
+        closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as given,
         psycopg.connect(lab.database("iceberg")) as target,
     ):
         for table in _TABLES:
-            rows = source.execute(f"SELECT * FROM {table}")
+            rows = given.execute(f"SELECT * FROM {table}")
             names = [column[0] for column in rows.description]
-            statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+            statement = sql.SQL("INSERT INTO {} ({}) VALUES ({}) ON CONFLICT DO NOTHING").format(
                 sql.Identifier(table),
                 sql.SQL(", ").join(map(sql.Identifier, names)),
                 sql.SQL(", ").join([sql.Placeholder()] * len(names)),
             )
             target.cursor().executemany(statement, rows.fetchall())
+
+
+@contextmanager
+def shared(lab: Addresses, source: Path) -> Iterator[None]:
+    """Share a catalog's tables until the end of the block; the tables must be new to ``lake``."""
+    share(lab, source)
+    try:
+        yield
+    finally:
+        with (
+            closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as given,
+            psycopg.connect(lab.database("iceberg")) as target,
+        ):
+            places = given.execute("SELECT metadata_location FROM iceberg_tables").fetchall()
+            target.cursor().executemany(
+                "DELETE FROM iceberg_tables WHERE metadata_location = %s", places
+            )
