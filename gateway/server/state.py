@@ -42,7 +42,7 @@ def open_state(settings: Settings) -> State:
     """Open the state the settings name, made where it is missing.
 
     Raises:
-        StateError: the database cannot be reached or used.
+        StateError, PollKeyError: the database cannot be used, or not with the other gateways.
         OSError, sqlite3.Error: the state directory or its file cannot be used.
 
     """
@@ -51,7 +51,7 @@ def open_state(settings: Settings) -> State:
     if settings.state.database_url is None:
         store, keys = Store.sqlite(directory / _AUDIT), pollkeys.from_file(directory / _POLL_KEYS)
     else:
-        store, keys = _shared(settings.state.database_url.get_secret_value())
+        store, keys = _shared(settings.state.database_url.get_secret_value(), directory)
     return State(
         AuditStore(store, _instance(directory / _INSTANCE)),
         StoredDecisions(store),
@@ -61,11 +61,11 @@ def open_state(settings: Settings) -> State:
     )
 
 
-def _shared(url: str) -> tuple[Store, tuple[bytes, ...]]:
+def _shared(url: str, directory: Path) -> tuple[Store, tuple[bytes, ...]]:
     try:
         connection = PostgresConnection(url)
         try:
-            keys = pollkeys.from_table(connection)
+            keys = pollkeys.shared(connection, directory / _POLL_KEYS)
         finally:
             connection.close()
         return Store.postgres(url), keys

@@ -137,6 +137,40 @@ async def test_no_handle_stands_open_in_the_table(gateways, url):
     assert SLUG not in str(rows(url, "SELECT * FROM open_statement"))
 
 
+def key_file(directory: Path, *keys: bytes) -> None:
+    directory.mkdir()
+    (directory / "poll.keys").write_text("\n".join(key.hex() for key in keys))
+
+
+def test_a_key_file_keeps_the_key_out_of_the_database(gateways, url, tmp_path):
+    old, new = b"o" * 32, b"n" * 32
+    key_file(tmp_path / "0", old)
+    key_file(tmp_path / "1", new, old)
+    assert gateways().poll_keys == (old,)
+    assert gateways().poll_keys == (new, old)
+    stored = str(rows(url, "SELECT * FROM poll_key"))
+    assert old.hex() not in stored
+    assert new.hex() not in stored
+
+
+def test_different_key_files_are_refused(gateways, tmp_path):
+    key_file(tmp_path / "0", b"a" * 32)
+    gateways()
+    key_file(tmp_path / "1", b"b" * 32)
+    with pytest.raises(ValueError, match="same file, or none"):
+        gateways()
+    (tmp_path / "1" / "poll.keys").unlink()
+    with pytest.raises(ValueError, match="copy it to"):
+        gateways()
+
+
+def test_a_key_file_beside_a_shared_key_is_refused(gateways, tmp_path):
+    gateways()
+    key_file(tmp_path / "1", b"b" * 32)
+    with pytest.raises(ValueError, match="same file, or none"):
+        gateways()
+
+
 async def test_commits_reach_the_disk_whatever_the_server_says(gateways, url):
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("ALTER DATABASE state SET synchronous_commit = off")
