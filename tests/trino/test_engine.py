@@ -20,6 +20,7 @@ from gateway.errors import MeshgateError
 from gateway.relayed import ClientSettings, RelayedPage
 from gateway.settings import TrinoSettings
 from gateway.sql.model import GovernedQuery, Kind
+from tests.parts import missing
 from tests.realparts.addresses import Addresses
 
 _ANN = ClientSettings("ann", "d1", "engine-test", capabilities=("PARAMETRIC_DATETIME",))
@@ -106,11 +107,19 @@ async def bare_cluster(lab: Addresses) -> AsyncIterator[TrinoCluster]:
 
 
 @pytest.fixture
-async def locked_settings(locked: Addresses, tmp_path: Path) -> TrinoSettings:
-    password = tmp_path / "password"
-    password.write_text(locked.passwords["meshgate"], "utf-8")
-    password.chmod(0o400)
-    return TrinoSettings(url=locked.locked, password_file=password, forwarded_https=True)
+def locked_settings(locked: Addresses, tmp_path: Path) -> TrinoSettings:
+    return TrinoSettings(
+        url=locked.locked,
+        password_file=_password(tmp_path, locked.passwords["meshgate"]),
+        forwarded_https=True,
+    )
+
+
+def _password(folder: Path, text: str) -> Path:
+    path = folder / f"password-{len(text)}"
+    path.write_text(text, "utf-8")
+    path.chmod(0o400)
+    return path
 
 
 async def _until_healthy(cluster: TrinoCluster) -> None:
@@ -237,12 +246,30 @@ async def test_a_locked_trino_proves_that_it_is(locked_settings: TrinoSettings) 
     await cluster.close()
 
 
+async def test_over_tls_only_the_named_authority_is_believed(
+    locked: Addresses, tmp_path: Path
+) -> None:
+    if not locked.locked_tls:
+        missing("trino", "the lab's locked Trino has no TLS")
+    settings = TrinoSettings(
+        url=locked.locked_tls,
+        password_file=_password(tmp_path, locked.passwords["meshgate"]),
+        ca_file=Path(locked.authority),
+    )
+    cluster = TrinoCluster(settings)
+    await _until_healthy(cluster)
+    assert await cluster.queries.service_query("SELECT current_user") == [["meshgate"]]
+    await cluster.close()
+    stranger = TrinoCluster(settings.model_copy(update={"ca_file": None}))
+    await stranger.health.round()
+    assert "Certificate" in stranger.health.summary.reason
+    await stranger.close()
+
+
 async def test_a_wrong_service_password_is_found_and_named(
     locked_settings: TrinoSettings, tmp_path: Path
 ) -> None:
-    wrong = tmp_path / "wrong"
-    wrong.write_text("not-it", "utf-8")
-    wrong.chmod(0o400)
+    wrong = _password(tmp_path, "not-it")
     settings = locked_settings.model_copy(update={"password_file": wrong})
     cluster = TrinoCluster(settings)
     await cluster.health.round()
