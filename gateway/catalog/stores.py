@@ -26,8 +26,8 @@ Locations = Mapping[tuple[str, str], str]
 
 _SECONDS = 10
 _ROOT = Path("/")
-# What pyiceberg lets through when a catalog cannot be asked.
-_UNREACHABLE = (SQLAlchemyError, RESTError, requests.RequestException, OSError, ValueError)
+UNREACHABLE = (SQLAlchemyError, RESTError, requests.RequestException, OSError, ValueError)
+"""What pyiceberg lets through when a catalog cannot be asked."""
 
 
 class CatalogUnreachableError(Exception):
@@ -94,7 +94,7 @@ def locations(connection: Connection, wanted: Iterable[tuple[str, str]] = ()) ->
         return _selected(connection)
     except SecretError as error:
         raise CatalogUnreachableError(str(error)) from None
-    except _UNREACHABLE as error:
+    except UNREACHABLE as error:
         # Texts of drivers quote addresses with their parameters; the class says enough.
         raise CatalogUnreachableError(type(error).__name__) from error
 

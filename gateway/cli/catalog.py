@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from gateway.catalog.domains import CONNECTIONS_VARIABLE, DomainFiles, read_files
 from gateway.catalog.load import load_catalog
 from gateway.catalog.render import MARK, Cluster, RenderError, render
+from gateway.cli import catalog_tables
+from gateway.cli.folders import (
+    CATALOGS,
+    FINDINGS,
+    Connections,
+    Folder,
+    check_folder,
+    declared_soundly,
+    stop,
+)
 from gateway.settings import Settings, SettingsError, load_settings
 
-app = typer.Typer(help="Check the domain files; write Trino's.", no_args_is_help=True)
-
-Folder = Annotated[Path, typer.Argument(help="The folder of the domain files.")]
-Connections = Annotated[
-    Path | None,
-    typer.Option(
-        envvar=CONNECTIONS_VARIABLE, help="Says how catalogs are reached, for the domain files."
-    ),
-]
-_CATALOGS = Path("catalogs")
-_FINDINGS = 1
-_CANNOT_RUN = 2
+app = typer.Typer(
+    help="Propose, check and complete domain files; write Trino's.", no_args_is_help=True
+)
 
 
 @app.callback()
@@ -33,14 +33,14 @@ def _group() -> None:
 
 
 @app.command()
-def check(directory: Folder = _CATALOGS, connections: Connections = None) -> None:
+def check(directory: Folder = CATALOGS, connections: Connections = None) -> None:
     """List every problem of the domain files and the tables they name; exit 1 if there is one."""
-    _check_folder(directory)
+    check_folder(directory)
     snapshot = load_catalog(directory, connections_file=connections)
     for problem in snapshot.problems:
         typer.echo(str(problem))
     if snapshot.problems:
-        raise typer.Exit(_FINDINGS)
+        raise typer.Exit(FINDINGS)
     counts = f"{len(snapshot.domains)} domains, {len(snapshot.tables)} tables"
     typer.echo(f"{counts}, no problem ({snapshot.version})")
 
@@ -48,7 +48,7 @@ def check(directory: Folder = _CATALOGS, connections: Connections = None) -> Non
 @app.command("render")
 def render_files(
     trino: Annotated[Path, typer.Option(help="Where to write: Trino's etc, or a copy to ship.")],
-    directory: Folder = _CATALOGS,
+    directory: Folder = CATALOGS,
     connections: Connections = None,
     etc: Annotated[
         str | None,
@@ -69,12 +69,7 @@ def render_files(
 
     Files that an earlier call wrote and that are not needed any more are removed.
     """
-    _check_folder(directory)
-    declared = DomainFiles(None, connections).read(read_files(directory))
-    for problem in declared.problems:
-        typer.echo(str(problem), err=True)
-    if declared.problems:
-        raise typer.Exit(_FINDINGS)
+    declared = declared_soundly(directory, connections)
     try:
         settings = load_settings()
         cluster = Cluster(
@@ -88,7 +83,7 @@ def render_files(
         )
         rendered = render(declared.connections.values(), cluster)
     except (RenderError, SettingsError) as error:
-        _stop(str(error))
+        stop(str(error))
     _write(trino, rendered.files)
     _tell(trino, rendered.variables, cluster)
 
@@ -129,11 +124,6 @@ def _tell(directory: Path, variables: Mapping[str, str], cluster: Cluster) -> No
         typer.echo(f"  {name}  {holds}")
 
 
-def _check_folder(directory: Path) -> None:
-    if not directory.is_dir():
-        _stop(f"{directory} is not a folder: name the one that holds <domain>.yaml")
-
-
-def _stop(message: str) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(_CANNOT_RUN)
+app.command("init")(catalog_tables.init)
+app.command("sync")(catalog_tables.sync_ids)
+app.command("drift")(catalog_tables.check_drift)
