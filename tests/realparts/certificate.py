@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def certify(folder: Path) -> tuple[Path, Path]:
-    """Write ``server.pem`` (key and certificate) and ``authority.pem`` (the certificate)."""
+def certify(folder: Path) -> Path:
+    """Write ``server.pem`` (key and certificate); give ``authority.pem`` (the certificate)."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
@@ -42,4 +42,4 @@ def certify(folder: Path) -> tuple[Path, Path]:
     server.touch(mode=0o600)
     server.write_bytes(private + public)
     authority.write_bytes(public)
-    return server, authority
+    return authority

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.realparts.addresses import answers
+from tests.realparts.configuration import without_settings
 from tests.realparts.process import Part, running
 
 _START_SECONDS = 120
@@ -19,7 +19,6 @@ _STOP_SECONDS = 30
 @contextmanager
 def meshgate(root: Path, name: str, port: int, settings: Mapping[str, str]) -> Iterator[Part]:
     """Serve with these settings and no others; ready when it takes statements."""
-    kept = {k: v for k, v in os.environ.items() if not k.upper().startswith("MESHGATE_")}
     start = "from gateway.cli.main import main; main()"
     url = f"http://127.0.0.1:{port}"
     with running(
@@ -27,7 +26,7 @@ def meshgate(root: Path, name: str, port: int, settings: Mapping[str, str]) -> I
         [sys.executable, "-c", start, "serve", "--port", str(port)],
         log=root / f"{name}.log",
         url=url,
-        environment={**kept, **settings},
+        environment={**without_settings(), **settings},
         orphaned=signal.SIGTERM,  # it stops its own workers
         seconds=_STOP_SECONDS,
     ) as part:

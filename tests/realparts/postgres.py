@@ -17,6 +17,7 @@ from tests.realparts.ports import free_port
 from tests.realparts.process import Part, running
 
 USER = "postgres"
+KEY_READER = "key_reader"
 PASSWORD = "unused"  # the cluster trusts its loopback; drivers insist on sending one
 _START_SECONDS = 60
 
@@ -57,6 +58,17 @@ def postgres(root: Path, databases: Sequence[str], port: int | None = None) -> I
             for name in databases:
                 connection.execute(f'CREATE DATABASE "{name}"')
         yield part
+
+
+def make_key_reader(database: str) -> None:
+    """Make the role by which Trino reads token keys, and nothing else, in the ``keys`` database."""
+    with psycopg.connect(database) as connection:
+        connection.execute(f"CREATE ROLE {KEY_READER} LOGIN")
+        connection.execute("CREATE SCHEMA gw")
+        connection.execute(f"GRANT USAGE ON SCHEMA gw TO {KEY_READER}")
+        connection.execute(
+            f"ALTER DEFAULT PRIVILEGES IN SCHEMA gw GRANT SELECT ON TABLES TO {KEY_READER}"
+        )
 
 
 def _create(programs: Path, home: Path, user: str | None) -> None:

@@ -126,15 +126,13 @@ def _write(folder: Path, home: Path, port: int, files: Files) -> None:
     for name in PLUGINS:
         (plugins / name).symlink_to(home / "plugin" / name)
     etc = folder / "etc"
-    (etc / "catalog").mkdir(parents=True)
+    (etc / "catalog").mkdir(parents=True, exist_ok=True)
     base = (
         "coordinator=true",
         "node-scheduler.include-coordinator=true",
         f"http-server.http.port={port}",
         f"discovery.uri=http://127.0.0.1:{port}",
         "query.max-memory=1GB",
-        "catalog.management=static",
-        f"catalog.config-dir={etc}/catalog",
         f"plugin.dir={plugins}",
     )
     for path, text in {"config.properties": _lines((*base, *files.config)), **files.others}.items():

@@ -16,7 +16,7 @@ from tests.conformance.test_sqlalchemy import *  # noqa: F403
 from tests.conformance.world import build
 from tests.realparts import lake
 from tests.realparts.addresses import Addresses
-from tests.realparts.lab import relaying_settings
+from tests.realparts.configuration import relaying_settings
 from tests.serving import Gateway, serving
 
 pytestmark = [pytest.mark.java, pytest.mark.xdist_group("clients")]
