@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -200,16 +201,33 @@ class PolicyService:
 
 
 def _stamp(directory: Path) -> Stamp:
-    """Names, sizes and times of all files that can change a decision."""
+    """Names, sizes and times of all files that can change a decision.
+
+    Asked for with every statement, so straight on the system's own directory entries.
+    """
+    root = str(directory)
     found: list[tuple[str, int, int]] = []
-    for folder in (
-        directory,
-        directory / "global",
-        directory / "platform",
-        *(directory / "domains").glob("*/"),
-    ):
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if path.suffix in {".rego", ".json", ".yaml"}:
-                status = path.stat()
-                found.append((str(path), status.st_mtime_ns, status.st_size))
-    return tuple(found)
+    for folder in (root, f"{root}/global", f"{root}/platform", *_folders(f"{root}/domains")):
+        found += _files(folder)
+    return tuple(sorted(found))
+
+
+def _folders(folder: str) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.path for entry in entries if entry.is_dir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _files(folder: str) -> list[tuple[str, int, int]]:
+    found = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.endswith((".rego", ".json", ".yaml")):
+                    status = entry.stat()
+                    found.append((entry.path, status.st_mtime_ns, status.st_size))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return found
