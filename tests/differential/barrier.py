@@ -116,9 +116,12 @@ TEXTS = {
     "columns": "{s}.lo < {s}.id + 1000",
     "arithmetic": "{s}.lo + 1 < 1000",
     "double_differs": "{s}.d <> 9.5e0",
-    "in_query": "{s}.region IN (SELECT r.name FROM lake.x_barrier_present.r)",
 }
 """Filters no policy can write; the barrier's form is tried on them as well."""
+
+SUBQUERY = "in_query"
+UNHELD = {SUBQUERY: "{s}.region IN (SELECT r.name FROM lake.x_barrier_present.r)"}
+"""A filter that no barrier holds: why policies know no sub-queries."""
 
 POSITIONS = barrier.POSITIONS | {
     "lateral": "SELECT count(*) FROM s CROSS JOIN LATERAL (SELECT {e} AS v) AS t WHERE t.v > 5",
@@ -201,12 +204,17 @@ def probes(kinds: Sequence[str]) -> Iterator[Probe]:
             yield Probe(kind, "oracle", column, sql)
 
 
+_EACH = 4
+"""How many expressions a sample tries at one position, over all kinds."""
+
+
 def sampled(kinds: Sequence[str], start: int) -> Iterator[Probe]:
     """Every position under every kind, each with one expression; ``start`` chooses which."""
     names = list(EXPRESSIONS)
     for at, kind in enumerate(kinds):
         for turn, position in enumerate(POSITIONS):
-            expression = names[(start + 5 * at + 3 * turn) % len(names)]
+            step = at % _EACH * (len(names) // _EACH)
+            expression = names[(start + 3 * turn + step) % len(names)]
             yield Probe(
                 kind, position, expression, POSITIONS[position].format(e=EXPRESSIONS[expression])
             )
@@ -224,7 +232,8 @@ def text(probe: Probe, *, guard: bool = True) -> str:
     barred = _BARRED.format(f=plain)
     if barred not in query.sql:
         raise AssertionError(f"no barrier in {query.sql}")
-    wanted = TEXTS[probe.kind].format(s='"$g"') if probe.kind in TEXTS else plain
+    written = (TEXTS | UNHELD).get(probe.kind)
+    wanted = written.format(s='"$g"') if written else plain
     return query.sql.replace(barred, _BARRED.format(f=wanted) if guard else wanted)
 
 
@@ -247,8 +256,10 @@ class Barrier:
         self._pool = ThreadPoolExecutor(AT_ONCE)
 
     def close(self) -> None:
-        """End the threads."""
+        """End threads and connections."""
         self._pool.shutdown()
+        self._present.close()
+        self._absent.close()
 
     def felt(self, wanted: Sequence[Probe], *, guard: bool = True) -> list[Felt]:
         """The probes that betray hidden rows."""

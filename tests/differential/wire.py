@@ -51,7 +51,13 @@ class Server:
     schema: str = ""
     password: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
-    _local: threading.local = field(default_factory=threading.local, repr=False)
+    _local: threading.local = field(default_factory=threading.local, init=False, repr=False)
+    _opened: list[http.client.HTTPConnection] = field(default_factory=list, init=False, repr=False)
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        while self._opened:
+            self._opened.pop().close()
 
     def run(self, sql: str) -> Answer:
         """Send one statement and read all its pages."""
@@ -102,6 +108,7 @@ class Server:
             kept.close()
         made = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=_SECONDS)
         self._local.connection = made
+        self._opened.append(made)
         return made
 
     def _over(

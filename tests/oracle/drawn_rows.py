@@ -312,6 +312,14 @@ def _subkey(use: str) -> bytes:
     return hmac.new(inner, info + b"\x01", "sha256").hexdigest().encode()
 
 
+def key_rows() -> dict[str, str]:
+    """The token keys of the world as rows of a key table."""
+    return {
+        "customer:v1": _subkey("token").decode(),
+        "customer:v1:hash": _subkey("hash").decode(),
+    }
+
+
 def _mac(use: str, text: str) -> bytes:
     return hmac.new(_subkey(use), text.encode(), "sha256").digest()
 

@@ -1,0 +1,198 @@
+"""The sides of the differential over world ``drawn``: each answers a statement for a person."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from gateway.errors import MeshgateError
+from gateway.query.asked import GrantBook
+from gateway.query.service import QueryService, Sources
+from gateway.server.planning import Mesh
+from gateway.server.world import load_world
+from gateway.session import Session
+from tests.differential.tables import done, write
+from tests.differential.wire import AT_ONCE, Answer, Server, WireError, settled
+from tests.oracle.drawn_rows import VIEWS, key_rows, raw_tables, seen_by
+
+WORLD = Path(__file__).parents[1] / "worlds" / "drawn.yaml"
+PEOPLE = tuple(VIEWS)
+CATALOG, SCHEMA = "lake", "drawn"
+_QUALIFIED = re.compile(r"(?i)(?<![\w.\"])((?:\"?lake\"?\.)?)\"?drawn\"?\.")
+
+
+def make(server: Server) -> None:
+    """Write what each person should see; raw tables and token keys only where none are."""
+    if server.run(f"SELECT 1 FROM {CATALOG}.{SCHEMA}.areas").error:
+        write(server, CATALOG, SCHEMA, raw_tables())
+    for person in PEOPLE:
+        write(server, CATALOG, _seen(person), seen_by(person))
+    for name, key in key_rows().items():
+        known = server.run(f"SELECT k FROM gov.gw.keys WHERE id = '{name}'").rows
+        if not known:
+            done(server, f"INSERT INTO gov.gw.keys (id, k) VALUES ('{name}', '{key}')")
+        elif known != ((key,),):
+            raise WireError(f"another key stands in row {name}")
+
+
+def _seen(person: str) -> str:
+    return f"x_seen_{person}"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One statement of one person."""
+
+    person: str
+    sql: str
+    ordered: bool = False
+
+
+class Views:
+    """Trino without access control over tables that hold what each person should see."""
+
+    def __init__(self, server: Server) -> None:
+        self._servers = {
+            person: Server(server.url, "views", CATALOG, _seen(person)) for person in PEOPLE
+        }
+
+    def close(self) -> None:
+        """Close connections."""
+        for server in self._servers.values():
+            server.close()
+
+    def answer(self, asked: Asked) -> Answer:
+        """Trino's own answer over the person's tables."""
+        sql = _QUALIFIED.sub(rf"\g<1>{_seen(asked.person)}.", asked.sql)
+        return self._servers[asked.person].run(sql)
+
+
+class Native:
+    """Direct logins at the locked Trino, which enforces natively what the second lock says."""
+
+    def __init__(self, url: str, passwords: Mapping[str, str]) -> None:
+        self._servers = {
+            person: Server(url, person, CATALOG, SCHEMA, passwords[person]) for person in PEOPLE
+        }
+
+    def close(self) -> None:
+        """Close connections."""
+        for server in self._servers.values():
+            server.close()
+
+    def answer(self, asked: Asked) -> Answer:
+        """What this person gets with a login of their own."""
+        return self._servers[asked.person].run(asked.sql)
+
+
+class Relayed:
+    """The gateway before the locked Trino, as a client reaches it."""
+
+    def __init__(self, url: str) -> None:
+        self._servers = {person: Server(url, person, CATALOG, SCHEMA) for person in PEOPLE}
+
+    def close(self) -> None:
+        """Close connections."""
+        for server in self._servers.values():
+            server.close()
+
+    def answer(self, asked: Asked) -> Answer:
+        """What the gateway serves this person."""
+        return self._servers[asked.person].run(asked.sql)
+
+
+class Rewritten:
+    """The pipeline's governed text on Trino without access control: the rewriting alone."""
+
+    def __init__(self, server: Server) -> None:
+        mesh = Mesh.of_world(load_world(WORLD))
+        self._people = mesh.directory
+        book = GrantBook("drawn", mesh.grants)
+        sources = Sources(lambda: mesh.snapshot, lambda: book, mesh.now)
+        self._service = QueryService(mesh.policy(), sources, target="trino")
+        self._runner = asyncio.Runner()
+        self._server = Server(server.url, "rewritten", CATALOG, SCHEMA)
+
+    def close(self) -> None:
+        """End what planning holds, close connections."""
+        self._server.close()
+        self._service.close()
+        self._runner.close()
+
+    def text(self, asked: Asked) -> str | Answer:
+        """Governed text, or the refusal."""
+        person = self._people.principal(asked.person)
+        assert person is not None
+        session = Session(catalog=CATALOG, schema=SCHEMA)
+        try:
+            plan = self._runner.run(self._service.plan(asked.sql, session, person, "lab"))
+        except MeshgateError as error:
+            return Answer(error=error.name, text=error.message)
+        assert plan.governed is not None, asked.sql
+        return plan.governed.sql
+
+    def run(self, text: str | Answer) -> Answer:
+        """The answer to a governed text; refusals pass."""
+        return text if isinstance(text, Answer) else self._server.run(text)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Both answers to one statement."""
+
+    asked: Asked
+    ours: Answer
+    wanted: Answer
+
+    @property
+    def verdict(self) -> str:
+        """How they relate.
+
+        ``equal``: the same names, types and rows, or both refused by the same name;
+        ``refused``: both refused, by different names; ``stricter``: only ours is refused;
+        ``looser``: only the other is refused; ``different``: two answers.
+        """
+        if same(self.ours, self.wanted, ordered=self.asked.ordered):
+            return "equal"
+        if self.ours.error:
+            return "refused" if self.wanted.error else "stricter"
+        return "looser" if self.wanted.error else "different"
+
+    def __str__(self) -> str:
+        sides = (
+            f"{one.outcome} {one.text} {one.heads} {one.rows}"[:400]
+            for one in (self.ours, self.wanted)
+        )
+        return "\n  ".join((f"{self.verdict}, {self.asked.person}: {self.asked.sql}", *sides))
+
+
+def same(one: Answer, other: Answer, *, ordered: bool) -> bool:
+    """Equal names, types and rows, or errors of one name."""
+    if one.error or other.error:
+        return one.error == other.error
+    rows = (settled(answer.rows, ordered=ordered) for answer in (one, other))
+    return one.heads == other.heads and next(rows) == next(rows)
+
+
+class Side(Protocol):
+    """Anything that answers a person's statement."""
+
+    def answer(self, asked: Asked) -> Answer:
+        """The answer, refusals included."""
+
+
+def compare(ours: Rewritten | Relayed, other: Side, asked: Iterable[Asked]) -> list[Compared]:
+    """Ask both sides, many at a time."""
+    listed = list(asked)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        if isinstance(ours, Rewritten):
+            first = pool.map(ours.run, [ours.text(one) for one in listed])
+        else:
+            first = pool.map(ours.answer, listed)
+        second = pool.map(other.answer, listed)
+        return [Compared(*both) for both in zip(listed, first, second, strict=True)]
