@@ -31,8 +31,14 @@ def test_the_readme_has_commands_for_a_cluster() -> None:
     assert set(SETTINGS) <= known_names()
 
 
+@pytest.fixture(scope="module")
+def settings(governed) -> dict[str, str]:
+    """The settings of a gateway before the lab's cluster."""
+    return gateway_settings(governed, f"readme-{os.getpid()}")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_runs(governed, command: str) -> None:
+def test_each_command_runs(governed, settings, command: str) -> None:
     port = str(urlsplit(governed.gateway).port)
     here = command.replace("8080", port).replace(".venv/bin/", f"{Path(sys.executable).parent}/")
     if here.startswith("curl -s "):
@@ -43,7 +49,7 @@ def test_each_command_runs(governed, command: str) -> None:
     result = subprocess.run(
         ["bash", "-o", "pipefail", "-c", here],
         cwd=ROOT,
-        env={**kept, **gateway_settings(governed, "readme")},
+        env={**kept, **settings},
         capture_output=True,
         text=True,
         check=False,
