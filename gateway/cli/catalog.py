@@ -32,7 +32,7 @@ def _group() -> None:
     """Keep commands sub-commands, however few."""
 
 
-@app.command()
+@app.command("check")
 def check(directory: Folder = CATALOGS, connections: Connections = None) -> None:
     """List every problem of the domain files and the tables they name; exit 1 if there is one."""
     check_folder(directory)
