@@ -186,7 +186,7 @@ def _key(entry: Mapping[str, Any]) -> PublicKey | None:
     """Return a public key that may check signatures; None for anything else."""
     if entry.get("use", "sig") != "sig" or entry.get("alg", ALGORITHMS[0]) not in ALGORITHMS:
         return None
-    if entry.get("kty") not in {"RSA", "EC"} or "d" in entry:
+    if entry.get("kty") not in {"RSA", "EC"}:
         return None
     try:
         key = jwt.PyJWK(dict(entry), algorithm=_any_algorithm(entry)).key

@@ -8,6 +8,7 @@ import time
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import RSAAlgorithm
 
 from gateway.identity.authenticate import AuthenticationError, Authenticator, Presented
 from gateway.identity.directory import Directory
@@ -118,6 +119,14 @@ async def test_only_the_issuers_key_counts(login):
     await refused(login, signed(CURVE, "k1", "ES256"))
 
 
+async def test_a_key_serves_the_algorithm_it_is_published_for_alone(tmp_path):
+    path = tmp_path / "jwks.json"
+    path.write_text(json.dumps({"keys": [public(KEY, "k1", alg="PS256")]}))
+    login = JwtLogin(KeyFile(path), ISSUER, AUDIENCE)
+    assert await login.verify(signed(KEY, algorithm="PS256"))
+    await refused(login, signed(KEY, algorithm="RS256"))
+
+
 async def test_a_key_the_token_brings_is_ignored_not_followed(login):
     assert await login.verify(signed(KEY, headers={"jwk": public(OTHER, "k1")}))
 
@@ -168,7 +177,7 @@ async def test_a_token_without_key_id_needs_a_single_key(login, tmp_path):
 
 
 def test_keys_that_cannot_be_trusted_are_left_out():
-    private = json.loads(json.dumps(public(KEY, "private")))
+    private = json.loads(RSAAlgorithm.to_jwk(KEY))
     content = {
         "keys": [
             public(KEY, "good"),
@@ -178,7 +187,7 @@ def test_keys_that_cannot_be_trusted_are_left_out():
             public(rsa_key(1024), "short"),
             public(OTHER, "twice"),
             public(KEY, "twice"),
-            {**private, "d": "AQAB"},
+            {**private, "kid": "private", "use": "sig"},
             public(ec_key(ec.SECP256K1()), "other-curve"),
             {"kty": "oct", "kid": "secret", "k": "c2VjcmV0"},
             {"kty": "RSA", "kid": "broken", "n": "!", "e": "AQAB"},
