@@ -26,6 +26,7 @@ from tests.realparts.lab import laboratory
 from tests.realparts.process import PartError
 
 _DEFAULT = ".run/lab.json"
+_PREFIX = "meshgate-lab-"
 _OF_THE_MACHINE = (
     (jdk, "a JDK 24 or newer: install one, or set JAVA_HOME"),
     (postgres_programs, "a PostgreSQL server: install the package `postgresql`"),
@@ -79,12 +80,21 @@ def _arguments() -> tuple[argparse.Namespace, Sequence[str]]:
 @contextmanager
 def _directory() -> Iterator[Path]:
     """A directory that the unprivileged user of PostgreSQL can pass through."""
-    root = Path(tempfile.mkdtemp(prefix="meshgate-lab-"))
+    _sweep()
+    root = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
     root.chmod(0o711)
     try:
         yield root
     finally:
         shutil.rmtree(root, ignore_errors=True)
+
+
+def _sweep() -> None:
+    """Remove the directories of labs that were killed; their processes died with them."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        pid = left.name.removeprefix(_PREFIX).partition("-")[0]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _test(file: Path, words: Sequence[str]) -> int:
