@@ -27,6 +27,7 @@ from gateway.state.active import ActiveDecisions
 
 PREFIX = "/trino-opa/v1/"
 MAX_BYTES = 64 << 20
+_KNOWN = ()  # pinned like a table or a catalog, and equal to the name of none
 _LOG = structlog.get_logger(__name__)
 _Way = Callable[[Ask, Direct | Nobody], Awaitable[object]]
 _ENCODE = msgspec.json.Encoder().encode
@@ -78,14 +79,15 @@ class SecondLock:
         if scope["method"] != "POST" or way is None:
             await _send(send, 404, b"")
             return
+        ask = None
         try:
             ask = read(await _body(receive))
             answer = await self._answer(ask, way)
         except DoubtError as doubt:
-            _LOG.warning("lock.doubt", way=scope["path"], reason=str(doubt))
+            _LOG.warning("lock.doubt", **_told(ask), reason=str(doubt))
             await _send(send, 500, b"")
         except Exception:  # noqa: BLE001 - a defect must not become an answer
-            _LOG.exception("lock.failed", way=scope["path"])
+            _LOG.exception("lock.failed", **_told(ask))
             await _send(send, 500, b"")
         else:
             await _send(send, 200, _ENCODE({"result": answer}))
@@ -106,20 +108,24 @@ class SecondLock:
             return await way(ask, Bare(active, self._key_table))
         return answer
 
+    async def _direct(self, name: str) -> Direct | Nobody:
+        view = await self._decisions.view(name)
+        self._pins.hold(name, _KNOWN, view is not None)
+        return Nobody() if view is None else Direct(name, view, self._pins, self._refused)
+
     async def _who(self, identity: Identity) -> Direct | Nobody:
         match identity.role:
             case Role.DIRECT:
-                view = await self._decisions.view(identity.name)
-                return (
-                    Nobody()
-                    if view is None
-                    else Direct(identity.name, view, self._pins, self._refused)
-                )
+                return await self._direct(identity.name)
             case Role.KEYS:
                 return KeyReader(self._sources.snapshot().tables, self._key_table)
             case Role.SERVICE:
                 return Service(self._key_table)
         return Nobody()
+
+
+def _told(ask: Ask | None) -> dict[str, str]:
+    return {} if ask is None else {"user": ask.user, "operation": ask.operation}
 
 
 async def _allow(ask: Ask, who: Direct | Nobody) -> object:

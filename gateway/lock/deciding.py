@@ -20,6 +20,7 @@ from gateway.policy.model import Decision, DecisionRequest, TableDecision
 from gateway.policy.service import PolicyService
 from gateway.query.asked import GrantBook
 from gateway.query.service import Sources
+from gateway.sql.native import Native
 
 LOOK_SECONDS = 0.5
 ANSWER_SECONDS = 1.5
@@ -28,7 +29,10 @@ _CHUNK = 50
 _KEPT = 1000
 _ATTEMPTS = 3
 _MAX_QUESTIONS = 200
-_LONGEST = timedelta(seconds=60)
+_WRITTEN = 4096
+_HOUR = timedelta(hours=1)
+_FAILED = timedelta(seconds=1)
+_UNTOLD = timedelta(seconds=60)
 """A policy server may change its mind without a word: ask it again once a minute."""
 
 
@@ -56,6 +60,7 @@ class DirectDecisions:
         self._clock = clock
         self._looked = float("-inf")
         self._views: LRUCache[str, DirectView] = LRUCache(_KEPT)
+        self._written: LRUCache[Hashable, Native] = LRUCache(_WRITTEN)
         self._running: dict[str, asyncio.Task[DirectView]] = {}
 
     async def view(self, name: str) -> DirectView | None:
@@ -119,20 +124,22 @@ class DirectDecisions:
             decisions, expires = await self._all(moment)
             again = self._moment(name)
             if again is not None and self._key(again) == key:
-                view = DirectView(decisions, moment.snapshot, key, expires)
+                view = DirectView(decisions, moment.snapshot, key, expires, self._written)
                 self._views[name] = view
                 return view
         raise DoubtError("what decides keeps changing")
 
     async def _all(self, moment: _Moment) -> tuple[dict[TableName, TableDecision], datetime]:
         found: dict[TableName, TableDecision] = {}
-        expires = moment.now + _LONGEST
+        expires = moment.now + (_UNTOLD if self._policy.engine_name.startswith("opa") else _HOUR)
         tables = tuple(moment.snapshot.tables.values())
         for start in range(0, len(tables), _CHUNK):
             decision = await self._ask(moment, tables[start : start + _CHUNK])
             found.update(decision.tables)
             expires = min(expires, decision.expires_at)
             await asyncio.sleep(0)
+        if any(decided.unavailable for decided in found.values()):
+            expires = min(expires, moment.now + _FAILED)
         together = [moment.snapshot.tables[n] for n, d in found.items() if d.effect == "allow"]
         for name in await self._not_together(moment, together):
             found[name] = replace(found[name], effect="deny")

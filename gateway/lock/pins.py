@@ -16,7 +16,7 @@ from collections.abc import Callable, Hashable
 
 from gateway.lock.wire import DoubtError
 
-MAX_PINS = 200_000
+MAX_PINS = 50_000
 WAIT_SECONDS = 1.5
 """How long one analysis waits for another one's row filters; below Trino's own limit of 2 s."""
 
@@ -94,6 +94,7 @@ class Pins:
         self.seconds = seconds
         self.clock = clock
         self._pins: dict[tuple[str, Hashable], Pin] = {}
+        self._tidied = clock()
 
     def hold(self, identity: str, subject: Hashable, truth: Hashable) -> Pin:
         """Pin the truth, or find it pinned.
@@ -105,15 +106,17 @@ class Pins:
         now = self.clock()
         pin = self._pins.get((identity, subject))
         if pin is None or pin.until < now:
-            if len(self._pins) >= MAX_PINS:
-                self._forget(now)
+            self._make_room(now)
             pin = self._pins[identity, subject] = Pin(truth)
         elif pin.told != truth:
             raise DoubtError("the decision changed within the window")
         pin.until = now + self.seconds
         return pin
 
-    def _forget(self, now: float) -> None:
-        self._pins = {key: pin for key, pin in self._pins.items() if pin.until >= now}
+    def _make_room(self, now: float) -> None:
+        """Forget what is over, once a window; as many as may be open at once is a doubt."""
+        if now - self._tidied > self.seconds or len(self._pins) >= MAX_PINS:
+            self._pins = {key: pin for key, pin in self._pins.items() if pin.until >= now}
+            self._tidied = now
         if len(self._pins) >= MAX_PINS:
             raise DoubtError("too many pins")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from gateway.catalog.model import CatalogSnapshot, Table
+from gateway.catalog.model import CatalogSnapshot, Table, TokenDomain
 from gateway.lock.wire import DoubtError
 from gateway.names import TableName
 from gateway.policy.model import TableDecision
 from gateway.sql.native import Native, native, natively
+
+Written = MutableMapping[Hashable, Native]
+"""Native forms that were checked once, by table and all they were made from."""
 
 _METADATA = "metadata"
 _KEYED = frozenset({"token", "keyed-hash"})
@@ -24,6 +27,7 @@ class DirectTable:
     table: Table
     decided: TableDecision
     snapshot: CatalogSnapshot = field(repr=False)
+    written: Written = field(repr=False)
 
     @cached_property
     def allowed(self) -> bool:
@@ -58,10 +62,15 @@ class DirectTable:
     @cached_property
     def native(self) -> Native:
         """What Trino adds to every read; raises DoubtError if that cannot be written."""
-        try:
-            return native(self.decided, self.table, self.snapshot.token_domains)
-        except ValueError as error:
-            raise DoubtError(str(error)) from None
+        key = (self.table.name, self.truth)
+        found = self.written.get(key)
+        if found is None:
+            try:
+                found = native(self.decided, self.table, self.snapshot.token_domains)
+            except ValueError as error:
+                raise DoubtError(str(error)) from None
+            self.written[key] = found
+        return found
 
     @cached_property
     def keyed(self) -> tuple[tuple[str, int], ...]:
@@ -84,8 +93,14 @@ class DirectTable:
             self.metadata,
             tuple((c.name, c.effect, c.mask) for c in decided.columns),
             tuple((c.name, c.type) for c in self.table.columns),
-            tuple((name, domains[name]) for name in sorted(domains) if name in named),
+            tuple(_shape(domains[name]) for name in sorted(domains) if name in named),
         )
+
+
+def _shape(domain: TokenDomain) -> Hashable:
+    """All of a token domain that its masks are made from; keys themselves are in no text."""
+    made = (domain.name, domain.code, domain.shape, domain.numeric, domain.canonicalizer)
+    return (*made, domain.null_values, domain.active.v)
 
 
 class DirectView:
@@ -97,11 +112,14 @@ class DirectView:
         snapshot: CatalogSnapshot,
         key: Hashable,
         expires: datetime,
+        written: Written,
     ) -> None:
         self.key = key
         self.expires = expires
         self.tables = {
-            name: DirectTable(table, natively(decided, table, snapshot.token_domains), snapshot)
+            name: DirectTable(
+                table, natively(decided, table, snapshot.token_domains), snapshot, written
+            )
             for name, decided in decisions.items()
             if (table := snapshot.tables.get(name)) is not None
         }

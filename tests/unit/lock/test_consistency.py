@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
+from gateway.identity.directory import Directory
 from tests.unit.lock.asking import PIN_SECONDS, Asking
 
 ANA, MO = "ana@direct", "mo@direct"
@@ -63,6 +65,25 @@ async def test_a_catalog_that_goes_dark_inside_the_window_is_a_doubt(asking: Ask
     assert await asking.access(ANA) == (200, True)
     asking.change('"analysts" in input.subject.groups', '"nobody" in input.subject.groups')
     assert await asking.access(ANA) == DOUBT
+
+
+async def test_a_person_who_comes_or_goes_inside_the_window_is_a_doubt(asking: Asking) -> None:
+    await asking.masks(ANA, STAFF)
+    everybody = asking.world
+    asking.world = replace(everybody, directory=Directory())
+    assert await asking.select(ANA, STAFF, "name") == DOUBT
+    asking.now += PIN_SECONDS + 1
+    assert await asking.select(ANA, STAFF, "name") == (200, False)
+    asking.world = everybody
+    assert await asking.select(ANA, STAFF, "name") == DOUBT
+
+
+async def test_pins_are_forgotten_after_their_window(asking: Asking) -> None:
+    for name in (STAFF, OPEN):
+        await asking.analyse(ANA, name)
+    asking.now += 2 * PIN_SECONDS + 1
+    await asking.analyse(MO, OPEN)
+    assert {identity for identity, _ in asking.lock._pins._pins} == {"mo"}
 
 
 async def test_one_person_s_window_is_not_another_s(asking: Asking) -> None:
