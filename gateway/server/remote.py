@@ -74,7 +74,7 @@ def open_remote(
     """
     if settings.engine.kind != "trino":
         return None
-    trino = TrinoCluster(settings.trino)
+    trino = TrinoCluster(settings.trino, state.active)
     url = settings.trino.key_database_url
     keys = TrinoKeys(trino.queries.service_query, rings, url.get_secret_value() if url else None)
     lock = SecondLock(

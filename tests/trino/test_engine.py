@@ -20,6 +20,8 @@ from gateway.errors import MeshgateError
 from gateway.relayed import ClientSettings, RelayedPage
 from gateway.settings import TrinoSettings
 from gateway.sql.model import GovernedQuery, Kind
+from gateway.state.decisions import StoredDecisions
+from gateway.state.store import Store
 from tests.parts import missing
 from tests.realparts.addresses import Addresses
 
@@ -244,6 +246,26 @@ async def test_a_locked_trino_proves_that_it_is(locked_settings: TrinoSettings) 
     assert page.error is not None  # a bare name without an active decision
     assert page.error.name == "GENERIC_INTERNAL_ERROR"
     await cluster.close()
+
+
+async def test_it_asks_the_lock_that_knows_this_deployment_s_decisions(
+    locked_settings: TrinoSettings, governed: Addresses, tmp_path: Path
+) -> None:
+    """Beside the lab's gateway on the same state it serves; of a state of its own it does not."""
+    shared = Store.postgres(governed.database("meshgate"))
+    alone = Store.sqlite(tmp_path / "alone.db")
+    try:
+        cluster = TrinoCluster(locked_settings, StoredDecisions(shared))
+        await _until_healthy(cluster)
+        await cluster.close()
+        stranger = TrinoCluster(locked_settings, StoredDecisions(alone))
+        await stranger.health.round()
+        assert "another gateway's" in stranger.health.summary.reason
+        assert stranger.health.state is State.DOWN
+        await stranger.close()
+    finally:
+        shared.close()
+        alone.close()
 
 
 async def test_over_tls_only_the_named_authority_is_believed(

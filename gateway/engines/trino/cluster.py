@@ -7,12 +7,14 @@ from gateway.engines.trino.health import TrinoHealth
 from gateway.engines.trino.service import ServiceQueries
 from gateway.engines.trino.transport import Transport
 from gateway.settings import TrinoSettings
+from gateway.state.active import ActiveDecisions
 
 
 class TrinoCluster:
     """The engine, the health and the gateway's own queries of the cluster of the settings.
 
-    ``health.watch()`` has to run beside it: before two good rounds the engine takes nothing.
+    ``active`` are the decisions that the cluster's second lock must know. ``health.watch()`` has
+    to run beside it: before two good rounds the engine takes nothing.
 
     Raises:
         AddressError, ValueError: the address is of no known form, or would show a password.
@@ -20,9 +22,9 @@ class TrinoCluster:
 
     """
 
-    def __init__(self, settings: TrinoSettings) -> None:
+    def __init__(self, settings: TrinoSettings, active: ActiveDecisions | None = None) -> None:
         self._transport = Transport(settings)
-        self.health = TrinoHealth(settings, self._transport)
+        self.health = TrinoHealth(settings, self._transport, active)
         self.engine = TrinoEngine(settings, self._transport, self.health)
         self.queries = ServiceQueries(settings, self._transport)
 

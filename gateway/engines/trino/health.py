@@ -19,6 +19,7 @@ from gateway.engines.trino.service import ServiceQueries
 from gateway.engines.trino.transport import Transport
 from gateway.errors import MeshgateError
 from gateway.settings import TrinoSettings
+from gateway.state.active import ActiveDecisions
 
 _LOG = structlog.get_logger()
 _GOOD: Final = 2
@@ -54,11 +55,18 @@ class TrinoHealth:
     """The health of one cluster. ``watch`` keeps asking; ``check`` answers from memory.
 
     Two good rounds make it HEALTHY; three bad ones, or one that shows that it must not serve,
-    DOWN. Another version, which tells of a restart, starts from UNKNOWN.
+    DOWN. Another version, which tells of a restart, starts from UNKNOWN. With ``active`` the
+    cluster also has to show that it asks a lock that knows these decisions.
     """
 
-    def __init__(self, settings: TrinoSettings, transport: Transport | None = None) -> None:
+    def __init__(
+        self,
+        settings: TrinoSettings,
+        transport: Transport | None = None,
+        active: ActiveDecisions | None = None,
+    ) -> None:
         self._settings = settings
+        self._active = active
         self._transport = transport or Transport(settings)
         self._queries = ServiceQueries(settings, self._transport)
         self._state = State.UNKNOWN
@@ -140,7 +148,7 @@ class TrinoHealth:
         await probes.runs_statements(self._queries)
         if self._settings.second_lock == "required":
             await probes.refuses_plain_http(self._settings, self._transport)
-            await probes.asks_the_lock(self._queries)
+            await probes.asks_the_lock(self._queries, self._active)
         self._deep_at = now
         self._bad = 0
         self._good += 1

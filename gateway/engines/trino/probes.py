@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Container
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -14,11 +17,17 @@ from gateway.engines.trino.pages import PageError, read_page
 from gateway.engines.trino.service import ServiceError, ServiceQueries
 from gateway.engines.trino.transport import Transport, TransportError, whole_body
 from gateway.settings import TrinoSettings
+from gateway.state.active import ActiveDecision, ActiveDecisions
 
 _OK: Final = 200
 _PLAIN_PORT: Final = 8080
 """Where Trino listens for plain HTTP unless it is told otherwise."""
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,63}", re.ASCII)
+_DENIED: Final = "PERMISSION_DENIED"
+_NO_FILTER: Final = "GENERIC_INTERNAL_ERROR"
+"""How Trino reads the lock's answer about the filters of a table that may not be read at all."""
+_CANARY_SECONDS: Final = 20.0
+_UNCOVERED: Final = 'SELECT count(*) FROM "system"."runtime"."nodes"'
 _CREDENTIALS: Final = frozenset({"HTTP 401", "HTTP 403"})
 
 
@@ -80,20 +89,44 @@ async def runs_statements(queries: ServiceQueries) -> None:
         raise ProbeError("SELECT 1 answers something else", down=True)
 
 
-async def asks_the_lock(queries: ServiceQueries) -> None:
-    """Run a statement that the second lock must refuse: of a person without any decision.
+async def asks_the_lock(queries: ServiceQueries, active: ActiveDecisions | None) -> None:
+    """Run statements that the second lock must refuse: of a person without any decision.
 
-    Its name is new each time, so that nothing can have remembered an answer for it.
+    Then, with ``active``, one that only a lock of this deployment can allow, since a decision
+    for it has just been opened, and one that this decision does not cover. The person's name is
+    new each time, so that nothing can have remembered an answer for it.
 
     Raises:
-        ProbeError: ``down`` where the statement was answered.
+        ProbeError: ``down`` where one of them ended otherwise.
 
     """
     nobody = f"canary-{secrets.token_hex(8)}"
+    await _refused(queries, "SELECT 1", nobody, {_DENIED})
+    if active is None:
+        return
+    now = datetime.now(UTC)
+    until = now + timedelta(seconds=2 * _CANARY_SECONDS)
+    await active.open(ActiveDecision(nobody, nobody, nobody, now, until, MappingProxyType({})))
     try:
-        await queries.service_query("SELECT 1", nobody, seconds=20.0)
+        await queries.service_query("SELECT 1", nobody, seconds=_CANARY_SECONDS)
+        await _refused(queries, _UNCOVERED, nobody, {_DENIED, _NO_FILTER})
     except ServiceError as error:
-        if error.told == "PERMISSION_DENIED":
+        denied = error.told == _DENIED
+        raise ProbeError(
+            "the cluster asks another gateway's second lock, of another state"
+            if denied
+            else f"the second lock: {error.told}",
+            down=denied,
+        ) from None
+    finally:
+        await active.close(nobody)
+
+
+async def _refused(queries: ServiceQueries, sql: str, user: str, told: Container[str]) -> None:
+    try:
+        await queries.service_query(sql, user, seconds=_CANARY_SECONDS)
+    except ServiceError as error:
+        if error.told in told:
             return
         raise ProbeError(f"the second lock: {error.told}") from None
     raise ProbeError("the second lock let a statement pass that no decision covers", down=True)

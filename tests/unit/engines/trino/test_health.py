@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -17,10 +17,29 @@ from gateway.engines.trino.probes import ProbeError
 from gateway.engines.trino.service import ServiceError, ServiceQueries
 from gateway.engines.trino.transport import Transport
 from gateway.errors import MeshgateError
+from gateway.state.active import ActiveDecision
 from tests.unit.engines.trino.conftest import governed
 from tests.unit.engines.trino.pages import BIGINT, failed, page, uri
 from tests.unit.engines.trino.test_engine import ANN, FIRST, POSTED
 from tests.unit.engines.trino.upstream import Request, Step, Upstream, scripted
+
+
+@dataclass
+class Decisions:
+    """The open decisions of a deployment, in memory."""
+
+    opened: list[ActiveDecision] = field(default_factory=list)
+    ever: int = 0
+
+    async def open(self, decision: ActiveDecision) -> None:
+        self.opened.append(decision)
+        self.ever += 1
+
+    async def close(self, query_id: str) -> None:
+        self.opened = [one for one in self.opened if one.query_id != query_id]
+
+    async def of(self, principal: str, *, fresh: bool = False) -> tuple[ActiveDecision, ...]:
+        return tuple(one for one in self.opened if one.principal == principal and not fresh)
 
 
 @dataclass
@@ -32,8 +51,11 @@ class Cluster:
     down: bool = False
     password: bool = True
     locked: bool = True
+    lock_knows: bool = True
+    lock_looks: bool = True
     shut: bool = True
     one: int = 1
+    decisions: Decisions = field(default_factory=Decisions)
 
     def __call__(self, request: Request) -> Step:
         if self.down:
@@ -50,9 +72,14 @@ class Cluster:
             return Step(b"Insecure", 403) if self.shut else POSTED
         if not self.password:
             return Step(b"Invalid credentials", 401)
-        if request.headers["x-trino-user"].startswith("canary-") and self.locked:
-            return Step(failed("PERMISSION_DENIED", "Access Denied"))
-        return POSTED
+        denied = request.headers["x-trino-user"].startswith("canary-") and self._denies(request)
+        return Step(failed("PERMISSION_DENIED", "Access Denied")) if denied else POSTED
+
+    def _denies(self, request: Request) -> bool:
+        """As a lock does that knows the open decisions, reads what is not theirs, or neither."""
+        user = request.headers["x-trino-user"]
+        known = self.lock_knows and any(one.principal == user for one in self.decisions.opened)
+        return self.locked and (not known or (b"FROM" in request.body and self.lock_looks))
 
     def _info(self) -> bytes:
         node = {"version": self.version}
@@ -73,7 +100,11 @@ async def probe() -> AsyncIterator[Probe]:
             async with scripted(*[cluster] * 500) as upstream:
                 transport = Transport(upstream.settings(forwarded_https=True, **settings))
                 try:
-                    yield TrinoHealth(transport._settings, transport), cluster, upstream
+                    yield (
+                        TrinoHealth(transport._settings, transport, cluster.decisions),
+                        cluster,
+                        upstream,
+                    )
                 finally:
                     await transport.close()
 
@@ -92,7 +123,7 @@ async def _rounds(health: TrinoHealth, count: int) -> list[State]:
 
 
 async def test_two_good_rounds_make_it_healthy(probe: Probe) -> None:
-    health, _, upstream = await probe()
+    health, cluster, upstream = await probe()
     with pytest.raises(MeshgateError) as early:
         health.check(restricted=False)
     assert early.value.name == "NO_NODES_AVAILABLE"
@@ -104,6 +135,8 @@ async def test_two_good_rounds_make_it_healthy(probe: Probe) -> None:
         for request in upstream.requests
         if request.headers.get("x-trino-user", "").startswith("canary-")
     }
+    assert cluster.decisions.ever == 2
+    assert not cluster.decisions.opened
     assert len(canaries) == 2  # a new name each time; the third round was a light one
 
 
@@ -111,7 +144,9 @@ async def test_two_good_rounds_make_it_healthy(probe: Probe) -> None:
     ("wrong", "reason"),
     [
         ({"password": False}, "password"),
-        ({"locked": False}, "second lock"),
+        ({"locked": False}, "no decision covers"),
+        ({"lock_looks": False}, "no decision covers"),
+        ({"lock_knows": False}, "another gateway's"),
         ({"shut": False}, "allow-insecure-over-http=false"),
         ({"one": 2}, "something else"),
     ],
