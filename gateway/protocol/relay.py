@@ -11,27 +11,23 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import structlog
 
 from gateway.audit.model import Result
 from gateway.errors import MeshgateError
 from gateway.protocol.messages import Page, Stats, error_json
-from gateway.protocol.notes import notes_json, pack
-from gateway.protocol.poll import Poll, Relay, Sealer, room
+from gateway.protocol.notes import notes_json
+from gateway.protocol.poll import Poll, Relay, Sealer
 from gateway.protocol.record import QueryRecord
 from gateway.protocol.table import (
     GoneError,
     NotHereError,
     OpenQuery,
-    RunningQueries,
     abandoned,
 )
-from gateway.query.relaying import Relayed, Relays
-from gateway.relayed import Handle, RelayedPage
-from gateway.results import Warning_
-from gateway.session import Session
+from gateway.query.relaying import Relayed
+from gateway.relayed import RelayedPage
 from gateway.telemetry import QUERY_DEFECT, QUERY_UNRECORDED, where
 
 _LOG = structlog.get_logger()
@@ -114,10 +110,13 @@ class RelayedQuery:
     def taken(self, outcome: str, seconds: float) -> None:
         """Note that it was ended, and recorded, for want of a client or of time."""
         if not self._ending:
-            self._ending = True
-            error = abandoned(seconds) if outcome == "abandoned" else _late(self._at)
-            self.record.end(outcome, error)
+            self.over(outcome, abandoned(seconds) if outcome == "abandoned" else _late(self._at))
             self.on_end(self)
+
+    def over(self, outcome: str, error: MeshgateError) -> None:
+        """Note how it ended by what the record says; there is no further page of it."""
+        self._ending = True
+        self.record.end(outcome, error)
 
     async def finish_early(self) -> None:
         """Let the cluster stop reading; what it has found by then is still delivered."""
@@ -211,71 +210,6 @@ class RelayedQuery:
                 outcome, error = "failed", failure
         self.record.end(outcome, error)
         self.on_end(self)
-
-
-class RelayedQueries:
-    """Makes statements of the cluster: those submitted here, and those begun elsewhere."""
-
-    def __init__(self, relays: Relays, queries: RunningQueries, sealer: Sealer) -> None:
-        self._relays = relays
-        self._queries = queries
-        self._sealer = sealer
-        queries.elsewhere = self._elsewhere
-
-    def made(
-        self,
-        record: QueryRecord,
-        seal: Poll,
-        submitted: tuple[Handle, Relayed],
-        notes: tuple[Warning_, ...],
-        seconds: float,
-    ) -> RelayedQuery:
-        """A statement that was just submitted and may take so many seconds."""
-        handle, relayed = submitted
-        opened = record.created.timestamp()
-        bare = replace(seal, relay=Relay(handle, opened, opened + seconds))
-        relay = Relay(handle, opened, opened + seconds, notes=pack(notes, room(bare)))
-        record.cluster = handle.cluster
-        return RelayedQuery(record, replace(seal, relay=relay), relayed, self._sealer)
-
-    async def adopt(self, poll: Poll) -> RelayedQuery | None:
-        """Go on with a statement another gateway took, or this one before a restart."""
-        query = None if poll.relay is None else await self._known(poll, poll.relay)
-        if isinstance(known := self._queries.get(poll.query_id), RelayedQuery):
-            return known  # somebody else asked meanwhile
-        if query is not None:
-            self._queries.remember(query.record)
-            self._queries.add(query)
-        return query
-
-    async def _known(self, poll: Poll, at: Relay) -> RelayedQuery:
-        record = QueryRecord(
-            poll.query_id, await self._relays.text_of(poll.query_id), poll.subject, poll.actor,
-            Session(), datetime.fromtimestamp(at.opened, UTC), at.handle.cluster,
-            state="RUNNING", rows=at.rows, data_bytes=at.data_bytes,
-        )  # fmt: skip
-        record.started_at -= max(0.0, time.time() - at.opened)
-        return RelayedQuery(record, poll, self._relays.continued(poll.query_id), self._sealer)
-
-    async def _elsewhere(self, query_id: str) -> OpenQuery | None:
-        """An open statement of another gateway, for who may end it; not taken in."""
-        found = await self._relays.statements.find(query_id)
-        if found is None or found.handle is None:
-            return None
-        at = Relay(found.handle, found.opened.timestamp(), found.deadline.timestamp())
-        poll = Poll(query_id, "executing", 0, found.principal, found.actor, relay=at)
-        return await self._known(poll, at)
-
-    async def reap(self) -> None:
-        """End, for ever, what has no client or no time any more; others' statements, too."""
-        seconds = self._queries.limits.idle_seconds
-
-        def told(query_id: str, outcome: str) -> None:
-            query = self._queries.get(query_id)
-            if isinstance(query, RelayedQuery):
-                query.taken(outcome, seconds)
-
-        await self._relays.reap(seconds, told)
 
 
 def _stats(page: RelayedPage, poll: Poll) -> Stats:

@@ -29,7 +29,7 @@ from gateway.protocol.http import (
     takes_gzip,
 )
 from gateway.protocol.poll import Poll, PollKeys, Sealer, UnknownPollError
-from gateway.protocol.relay import RelayedQueries
+from gateway.protocol.relays import RelayedQueries
 from gateway.protocol.session import BadRequestError, Headers
 from gateway.protocol.submit import Submitter
 from gateway.protocol.table import GoneError, NotHereError, OpenQuery, RunningQueries

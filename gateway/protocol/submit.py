@@ -18,7 +18,7 @@ from gateway.protocol.messages import Page, Stats, error_json, warnings_json
 from gateway.protocol.poll import Poll, Sealer
 from gateway.protocol.producer import Stream
 from gateway.protocol.record import QueryRecord
-from gateway.protocol.relay import RelayedQueries
+from gateway.protocol.relays import RelayedQueries
 from gateway.protocol.running import RunningQuery
 from gateway.protocol.service import QueryIds, Service
 from gateway.protocol.session import ClientSession, Headers, read_session

@@ -61,7 +61,7 @@ def _row(output: Output) -> tuple[str | int | bool, ...]:
         table.catalog if table else "",
         table.schema if table else "",
         table.table if table else "",
-        kind.compact(),
+        kind.display(),
         _SIZES.get(kind.base, 0),
         bool(direct and output.sources[0][1] != output.name.lower()),
     )

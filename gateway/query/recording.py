@@ -53,6 +53,15 @@ class LoginAttempt:
     peer: str
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A recorded statement without its literals, and how it ended: empty while it is open."""
+
+    text: str = ""
+    state: str = ""
+    error_name: str = ""
+
+
 class Recorder:
     """Writes the records of one service; without a store (dry runs) it writes nothing."""
 
@@ -96,10 +105,13 @@ class Recorder:
             return False
         return await self._store.end_if(won, query_id, result, engine_id)
 
-    async def text_of(self, query_id: str) -> str:
-        """A recorded statement without its literals; empty where it is unknown."""
+    async def told(self, query_id: str) -> Told:
+        """What the record tells of a statement another process took; raises MeshgateError."""
         body = await self._store.find(query_id) if self._store is not None else None
-        return str(body["statement"]["redacted_sql"]) if body else ""
+        if body is None:
+            return Told(state="forgotten")
+        result = body["result"]
+        return Told(body["statement"]["redacted_sql"], result["state"], result["error_name"])
 
     def found(self, query_id: str) -> FoundRecord:
         """The record of a statement that another process started."""

@@ -21,7 +21,7 @@ from gateway.errors import MeshgateError
 from gateway.query.asked import Asked
 from gateway.query.plan import Plan
 from gateway.query.reads import keyed, reads_of
-from gateway.query.recording import Ending, Recorder, as_refusal
+from gateway.query.recording import Ending, Recorder, Told, as_refusal
 from gateway.relayed import ClientSettings, Handle, RelayedPage
 from gateway.sql.model import GovernedQuery
 from gateway.state.active import ActiveDecision
@@ -162,12 +162,14 @@ class Relays:
         """A statement that another gateway took, or this one before it was restarted."""
         return Relayed(self, query_id, self._recorder.found(query_id))
 
-    async def text_of(self, query_id: str) -> str:
-        """Such a statement without its literals: the sealed address does not hold it."""
-        try:
-            return await self._recorder.text_of(query_id)
-        except MeshgateError:
-            return ""
+    async def told(self, query_id: str) -> Told:
+        """What the record tells of it: a sealed address holds no text, and outlives the end.
+
+        Raises:
+            MeshgateError: CONFIGURATION_UNAVAILABLE; whether it goes on is unknown then.
+
+        """
+        return await self._recorder.told(query_id)
 
     async def reap(self, idle_seconds: float, told: Callable[[str, str], None]) -> None:
         """End, for ever, what nobody asks for any more and what is past its deadline.

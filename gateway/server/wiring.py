@@ -22,7 +22,7 @@ from gateway.policy.service import PolicyService
 from gateway.protocol.commands import Commands
 from gateway.protocol.http import Edge, address_of
 from gateway.protocol.poll import PollKeys, Sealer
-from gateway.protocol.relay import RelayedQueries
+from gateway.protocol.relays import RelayedQueries
 from gateway.protocol.routes import StatementEndpoint
 from gateway.protocol.submit import Submitter
 from gateway.protocol.table import Limits, RunningQueries

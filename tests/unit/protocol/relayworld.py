@@ -14,7 +14,7 @@ from gateway.identity.directory import Directory
 from gateway.protocol.commands import Commands
 from gateway.protocol.http import Edge
 from gateway.protocol.poll import PollKeys, Sealer
-from gateway.protocol.relay import RelayedQueries
+from gateway.protocol.relays import RelayedQueries
 from gateway.protocol.routes import StatementEndpoint
 from gateway.protocol.submit import Submitter
 from gateway.protocol.table import Limits, RunningQueries

@@ -12,6 +12,7 @@ import pytest
 
 from gateway.protocol.poll import LIFETIME_SECONDS
 from gateway.protocol.table import Limits
+from gateway.state.store import Change
 from tests.unit.protocol.relayworld import PLAIN, RESTRICTED, lost, relay_world
 from tests.unit.protocol.test_relay import drained
 
@@ -131,6 +132,47 @@ async def test_one_gateway_ends_what_was_abandoned(world, other):
     assert len(world.cluster.cancelled) == 1
     assert (await other.record(page["id"]))["result"]["state"] == "abandoned"
     assert await other.active.of("nurse", fresh=True) == ()
+
+
+async def test_what_was_ended_does_not_go_on_elsewhere(world, other):
+    """Its decision is closed and its record tells an end: no row may follow."""
+    page = (await world.client().post(PLAIN)).page
+    await asyncio.sleep(0.06)
+    await world.service.relays.reap_once(0.02, nobody)
+    asked = len(world.cluster.asked)
+    ended = (await other.client().get(page["nextUri"])).page
+    assert ended["error"]["errorName"] == "USER_CANCELED"
+    assert "abandoned" in ended["error"]["message"]
+    assert len(world.cluster.asked) == asked
+
+
+async def test_a_finished_statement_is_not_asked_for_again(world, other):
+    last = page = (await world.client().post(PLAIN)).page
+    while "nextUri" in page:
+        last, page = page, (await world.client().get(page["nextUri"])).page
+    asked = len(world.cluster.asked)
+    again = (await other.client().get(last["nextUri"])).page
+    assert again["error"]["errorName"] == "REMOTE_HOST_GONE"
+    assert len(world.cluster.asked) == asked
+
+
+async def test_a_statement_without_record_does_not_go_on(world, other):
+    page = (await world.client().post(PLAIN)).page
+    await world.store.write(
+        Change(lambda database: database.execute("DELETE FROM audit_table", {}))
+    )
+    await world.store.write(
+        Change(lambda database: database.execute("DELETE FROM audit_record", {}))
+    )
+    assert "error" in (await other.client().get(page["nextUri"])).page
+    assert world.cluster.asked == []
+
+
+async def test_without_the_shared_state_nobody_goes_on(world, other):
+    page = (await world.client().post(PLAIN)).page
+    other.store.close()
+    assert (await other.client().get(page["nextUri"])).status == 503
+    assert world.cluster.asked == []
 
 
 async def test_what_is_asked_for_elsewhere_is_not_abandoned(world, other):
