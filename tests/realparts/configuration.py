@@ -10,11 +10,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.differential import mesh as drawn
 from tests.realparts import postgres, trino
 from tests.realparts.addresses import SERVICE, Addresses
 
 ROOT = Path(__file__).parents[2]
-PEOPLE = ("ana", "fred", "clara", "cora", "olga", "bo", "sam")
+PEOPLE = ("ana", "fred", "clara", "cora", "olga", "bo", "sam", *drawn.people())
 ENVIRONMENT = {
     "ICEBERG_USER": postgres.USER,
     "ICEBERG_PASSWORD": postgres.PASSWORD,

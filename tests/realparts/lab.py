@@ -5,12 +5,14 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from pyiceberg.catalog.sql import SqlCatalog
 from trino.exceptions import TrinoQueryError
 
+from tests.differential import mesh as drawn
 from tests.parts import opa_path
 from tests.realparts import lake, meshgate, opa, postgres, rest, trino
 from tests.realparts.addresses import SERVICE, Addresses
@@ -73,6 +75,9 @@ def _lock(stack: ExitStack, lab: Addresses) -> Addresses:
     lab = replace(lab, **_places(), passwords=_passwords(), authority=str(certify(root)))
     for folder in ("catalogs", "policies"):  # copies, so that a test can change them
         shutil.copytree(ROOT / folder, root / folder)
+    drawn.extend(root / "catalogs", root / "policies")
+    with closing(SqlCatalog("lake", **lab.iceberg())) as catalog:
+        drawn.store(catalog)
     if opa_path() is not None:
         lab = replace(lab, opa=stack.enter_context(opa.opa(root, root / "policies")).url)
     settings = gateway_settings(lab, "gateway", port_of(lab.internal))
