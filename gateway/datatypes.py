@@ -58,8 +58,19 @@ class DataType:
         return _printed(self, ", ")
 
     def compact(self) -> str:
-        """The spelling of metadata and ``typeof``: ``decimal(12,2)``."""
+        """The spelling in statements: ``decimal(12,2)``, ``row("Zip" varchar)``."""
         return _printed(self, ",")
+
+    def display(self) -> str:
+        """The spelling of metadata and ``typeof``: as compact, names never quoted."""
+        if self.base == "row":
+            named = (
+                f"{name} {kind.display()}" if name else kind.display() for name, kind in self.fields
+            )
+            return f"row({', '.join(named)})"
+        if self.fields:
+            return f"{self.base}({', '.join(child.display() for child in self.children)})"
+        return self.compact()
 
 
 def _printed(kind: DataType, comma: str) -> str:

@@ -68,7 +68,7 @@ def jdbc_type(kind: DataType) -> JdbcType:
     """Describe one Trino type."""
     return JdbcType(
         _CODES.get(kind.base, _JAVA_OBJECT),
-        kind.compact(),
+        kind.display(),
         _size(kind),
         _digits(kind),
         _radix(kind),
@@ -119,7 +119,7 @@ def type_rows() -> list[tuple[object, ...]]:
 def _plain_row(kind: DataType) -> tuple[object, ...]:
     found = jdbc_type(kind)
     return (
-        *(kind.compact(), found.code, found.size, None, None, None, _NULLABLE, False),
+        *(kind.display(), found.code, found.size, None, None, None, _NULLABLE, False),
         *(_SEARCHABLE, None, False, None, None, 0, 0, None, None, found.radix),
     )
 

@@ -144,7 +144,7 @@ def _show_tables(statement: Statement, visible: VisibleCatalog, _session: Sessio
 def _show_columns(statement: Statement, visible: VisibleCatalog, _session: Session) -> Answer:
     keep = _like(statement.words)
     found = _relation(statement, visible)
-    rows = [[c.name, c.type.compact(), "", c.doc or ""] for c in found.columns if keep(c.name)]
+    rows = [[c.name, c.type.display(), "", c.doc or ""] for c in found.columns if keep(c.name)]
     return table_answer(["Column", "Type", "Extra", "Comment"], rows)
 
 

@@ -192,7 +192,7 @@ def _float_extreme(values: list[Term], symbol: str) -> str:
 
 def _typeof(writer: Writer, node: exp.Expression) -> Term:
     (term,) = writer.terms(node.expressions)
-    name = text(term.type.compact())
+    name = text(term.type.display())
     if term.type.base == "unknown" or term.constant is not None:
         return Term(VARCHAR, name)
     return Term(VARCHAR, f"CASE WHEN {term.sql} IS NULL THEN {name} ELSE {name} END", term.fallible)

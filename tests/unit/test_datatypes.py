@@ -36,6 +36,21 @@ def test_both_spellings_read_back(kind: DataType) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('row("Zip x" int, "order" int, a int)', "row(Zip x integer, order integer, a integer)"),
+        ('map(varchar, array(row("A" decimal(3, 1))))', "map(varchar, array(row(A decimal(3,1))))"),
+        ("row(integer, date)", "row(integer, date)"),
+        ("timestamp(6) with time zone", "timestamp(6) with time zone"),
+        ("interval year to month", "interval year to month"),
+    ],
+)
+def test_metadata_quotes_no_names(text: str, shown: str) -> None:
+    """As Trino 476's ``typeof`` and DESCRIBE answer."""
+    assert DataType.parse(text).display() == shown
+
+
+@pytest.mark.parametrize(
     ("text", "spelled", "compact"),
     [
         ("decimal(12,2)", "decimal(12, 2)", "decimal(12,2)"),
