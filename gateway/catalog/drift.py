@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from gateway.catalog.iceberg import IcebergField, IcebergTable
 from gateway.catalog.inspecting import Name
-from gateway.datatypes import DataType
 
 Told = Mapping[Name, Sequence[tuple[str, str]]]
 """Trino's tables: (column, type as text) in order."""
@@ -80,13 +79,8 @@ def _columns(table: IcebergTable, trino: Sequence[tuple[str, str]]) -> Iterator[
 
 def _same(field: IcebergField, text: str) -> bool:
     """A type that is not served here need not be compared: such a table is left out."""
-    if field.type is None:
-        return True
-    try:
-        return DataType.parse(text) == field.type
-    except ValueError:
-        return False
+    return field.type is None or field.type.display() == text
 
 
 def _kind(field: IcebergField) -> str:
-    return field.type.compact() if field.type else field.written
+    return field.type.display() if field.type else field.written

@@ -133,7 +133,7 @@ def _column(field: IcebergField) -> str:
     if not _WRITTEN.fullmatch(field.name):
         return _comment("      ", f"{field.name} is no identifier, so it stays hidden")
     told = ", ".join(
-        (field.type.compact(), *(["required"] if field.required else ()), *_words(field.doc))
+        (field.type.display(), *(["required"] if field.required else ()), *_words(field.doc))
     )
     return f"      {field.name.lower()}: {{field_id: {field.field_id}}}  # {_one_line(told)}\n"
 

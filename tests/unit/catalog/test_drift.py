@@ -23,7 +23,7 @@ OURS = {
         "u", "l", 0, None, (_field("Id", "bigint"), _field("n", 'row(a decimal(3,1), "B" date)'))
     )
 }  # fmt: skip
-SAME = [["s", "t", "id", "bigint"], ["s", "t", "n", 'row(a decimal(3,1), "B" date)']]
+SAME = [["s", "t", "id", "bigint"], ["s", "t", "n", "row(a decimal(3,1), B date)"]]
 
 
 def _said(rows: list[list[str]], ours: object = OURS) -> list[str]:
