@@ -14,7 +14,7 @@ COPY README.md LICENSE ./
 COPY gateway gateway
 RUN uv pip install --python /opt/meshgate --no-deps --build-constraints requirements.lock .
 
-# With what makes the demo's tables: `docker compose --profile demo run --rm demo`.
+# With what makes the demo's tables: `docker compose run --rm demo`.
 FROM build AS demo
 RUN uv pip install --python /opt/meshgate --verify-hashes -c requirements.lock --group demo
 ENV PATH=/opt/meshgate/bin:$PATH

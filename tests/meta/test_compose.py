@@ -81,7 +81,8 @@ def test_it_is_compose() -> None:
     document = {name: part for name, part in COMPOSE.items() if not name.startswith("x-")}
     found = ComposeSpecification(**document)
     assert set(found.services or ()) == {
-        "prepare", "postgres", "store", "bundles", "opa", "render", "trino", "meshgate",
+        "prepare", "postgres", "store", "bundles", "opa", "tables", "demo", "render", "trino",
+        "meshgate",
     }  # fmt: skip
     document["services"] = {"opa": {**SERVICES["opa"], "helthcheck": {}}}
     with pytest.raises(ValidationError, match="helthcheck"):
@@ -141,9 +142,10 @@ def test_a_second_run_changes_nothing(made: Path) -> None:
 def test_every_mounted_secret_that_is_named_is_there() -> None:
     for name, service in SERVICES.items():
         named = set(re.findall(r"/run/secrets/([A-Za-z0-9_.]+)", json.dumps(service)))
-        if name == "meshgate":
+        if "/opt/deploy/gateway/connections.yaml" in str(service.get("environment")):
             connections = (ROOT / "deploy/gateway/connections.yaml").read_text("utf-8")
             named |= set(re.findall(r"/run/secrets/([A-Za-z0-9_.]+)", connections))
+        if name == "meshgate":
             named |= set(re.findall(r"MESHGATE_DATA[^}]*\}/(keys\.json)", _catalogs()))
         if name != "render":  # names places on Trino's machine, and reads none
             assert named <= set(service.get("secrets", ())), name
@@ -157,6 +159,7 @@ def test_the_gateway_s_settings_are_known_and_safe_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     environment = GATEWAY["environment"]
+    assert set(SERVICES["tables"]["environment"].items()) <= set(environment.items())
     ours = {name for name in environment if name.startswith("MESHGATE_")} - {"MESHGATE_DATA"}
     assert ours <= known_names()
     for name in os.environ:

@@ -145,3 +145,37 @@ def test_opa_serves_every_bundle(tmp_path: Path) -> None:
         for package in find_sources(ROOT / "policies"):
             with urllib.request.urlopen(f"{url}/v1/data/{package.replace('.', '/')}") as answer:
                 assert json.load(answer)["result"], package
+
+
+def test_a_new_catalog_gets_its_books_and_the_demo(lab, roles, tmp_path: Path) -> None:
+    """As the role that owns the database, into files instead of S3; the domain files then fit."""
+    host, _, port = roles[0].partition(":")
+    connections = tmp_path / "connections.yaml"
+    connections.write_text(
+        json.dumps(
+            {
+                "lake": {
+                    "type": "sql",
+                    "database": {
+                        "driver": "postgresql", "host": host, "port": int(port),
+                        "name": "iceberg", "user": {"env": "ICEBERG_USER"},
+                    },
+                    "warehouse": f"file://{tmp_path}/warehouse",
+                    "storage": {"kind": "local"},
+                }
+            }
+        ),
+        "utf-8",
+    )  # fmt: skip
+    environment = {
+        "PATH": os.environ["PATH"], "ICEBERG_USER": "iceberg", "MESHGATE_DATA": lab.data,
+        "MESHGATE_CATALOG__DIRECTORY": str(ROOT / "catalogs"),
+        "MESHGATE_CATALOG__CONNECTIONS_FILE": str(connections),
+    }  # fmt: skip
+    script = [sys.executable, DEPLOY / "gateway" / "catalogs.py"]
+    check = [Path(sys.executable).parent / "meshgate", "catalog", "check", ROOT / "catalogs"]
+    subprocess.run(script, env=environment, check=True, timeout=60)
+    empty = subprocess.run(check, env=environment, capture_output=True, check=False, timeout=60)
+    assert empty.returncode == 1
+    subprocess.run([*script, "--demo", lab.data], env=environment, check=True, timeout=200)
+    subprocess.run(check, env=environment, check=True, timeout=60)
