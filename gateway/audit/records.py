@@ -41,17 +41,21 @@ _FIND = """
 SELECT body FROM audit_record WHERE query_id = :query_id
 ORDER BY CASE phase WHEN 'finished' THEN 0 ELSE 1 END LIMIT 1
 """
+_FIRST = """
+SELECT min(time) FROM audit_record WHERE phase = 'started' AND time >= :since AND time < :before
+"""
 _UNFINISHED = """
-SELECT query_id, body FROM audit_record AS r
-WHERE phase = 'started' AND time >= :since AND time < :before
+SELECT query_id FROM audit_record AS r
+WHERE phase = 'started' AND time >= :since AND time < :until
   AND (writer IN ('', :writer) OR time < :stale)
   AND NOT EXISTS (
     SELECT 1 FROM audit_record AS f WHERE f.query_id = r.query_id AND f.phase = 'finished')
   AND NOT EXISTS (
     SELECT 1 FROM open_statement AS o WHERE o.query_id = r.query_id AND o.ended IS NULL)
 """
-_STALE, _SINCE = timedelta(hours=24), timedelta(days=30)
-"""A gateway that died is not waited for longer; older records were looked at before."""
+_SLICE = timedelta(hours=1)
+_STALE = timedelta(hours=24)
+"""A gateway that died is not waited for longer."""
 
 
 class Row(NamedTuple):
@@ -115,20 +119,21 @@ def finish(
     return True
 
 
-def abandon(database: Connection, running: frozenset[str], before: datetime, writer: str) -> int:
-    """Finish what was started before then, here or long ago, and nobody runs any more."""
-    values = {
-        "before": instant(before),
-        "since": instant(before - _SINCE),
-        "stale": instant(before - _STALE),
-        "writer": writer,
-    }
-    dead = [
-        body for query_id, body in database.rows(_UNFINISHED, values) if query_id not in running
-    ]
-    for body in dead:
-        _finish(database, orjson.loads(body), Result("abandoned"), writer)
-    return len(dead)
+def unfinished(
+    database: Connection, since: datetime, before: datetime, writer: str
+) -> tuple[list[str], datetime] | None:
+    """Return what was started and is neither finished nor open, and until when this looked.
+
+    It looks at an hour at a time, so that no store is too large for it: go on from there, until
+    None. Left out is what another gateway started less than a day ago.
+    """
+    values = {"since": instant(since), "before": instant(before), "writer": writer}
+    ((first,),) = database.rows(_FIRST, values)
+    if first is None:
+        return None
+    until = min(datetime.fromisoformat(first) + _SLICE, before)
+    values.update(since=first, until=instant(until), stale=instant(before - _STALE))
+    return [query_id for (query_id,) in database.rows(_UNFINISHED, values)], until
 
 
 def _finish(

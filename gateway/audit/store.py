@@ -5,8 +5,8 @@ If the store fails, the statement fails: no record, no page.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import datetime
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ from gateway.audit import records
 from gateway.audit.model import FINISHED, STARTED, AuditRecord, Result
 from gateway.state.connection import Connection
 from gateway.state.store import Change, Store
+
+_LOOK_BACK = timedelta(days=30)
+_Look = Callable[[Connection], "tuple[list[str], datetime] | None"]
 
 
 class AuditStore:
@@ -98,10 +101,12 @@ class AuditStore:
         Left out are ``running`` and the open statements of any gateway: those end by
         ``end_if``. What another gateway started is closed when it is a day old.
         """
-        alive = frozenset(running)
-        return await self._store.write(
-            Change(lambda database: records.abandon(database, alive, before, self._writer))
-        )
+        alive, since, closed = frozenset(running), before - _LOOK_BACK, 0
+        while found := await self._store.read(self._unfinished(since, before)):
+            query_ids, since = found
+            if lost := [query_id for query_id in query_ids if query_id not in alive]:
+                closed += await self._store.write(self._abandoned(lost))
+        return closed
 
     def close(self) -> None:
         """Write what waits, then stop. Idempotent."""
@@ -112,6 +117,17 @@ class AuditStore:
             raise ValueError(f"a {record.phase} record cannot be written as {phase}")
         body = record.body().decode()
         return Change(lambda database: records.insert(database, record, body, self._writer))
+
+    def _unfinished(self, since: datetime, before: datetime) -> _Look:
+        return lambda database: records.unfinished(database, since, before, self._writer)
+
+    def _abandoned(self, query_ids: Collection[str]) -> Change[int]:
+        result = Result("abandoned")
+        return Change(
+            lambda database: sum(
+                records.finish(database, query_id, result, self._writer) for query_id in query_ids
+            )
+        )
 
     def _ended(self, query_id: str, result: Result, engine_query_id: str) -> Change[bool]:
         return Change(

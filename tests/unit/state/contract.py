@@ -150,6 +150,18 @@ class AuditContract:
         assert (await state.audit.find("lost"))["result"]["state"] == "abandoned"
         assert await state.audit.close_abandoned({"running"}, before) == 0
 
+    async def test_what_was_lost_long_ago_is_closed_too(self, gateways: Gateways):
+        audit = gateways().audit
+        ages = [timedelta(hours=n) for n in (0.5, 0.6, 3, 50, 500)]
+        for number, age in enumerate(ages):
+            await audit.started(record(f"q{number}", time=now() - age))
+        await audit.finished(record("q3", "finished", result=Result("finished")))
+        assert await audit.close_abandoned(("q0",), now()) == 3
+        found = {body["query_id"]: body["result"]["state"] for body in await audit.query()}
+        assert found == {
+            "q0": "", "q1": "abandoned", "q2": "abandoned", "q3": "finished", "q4": "abandoned",
+        }  # fmt: skip
+
 
 class DecisionsContract:
     async def test_every_gateway_knows_what_one_opened(self, gateways: Gateways):
