@@ -14,11 +14,13 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import jwt
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from gateway.identity.addresses import is_loopback
 
+_LOG = structlog.get_logger()
 PublicKey = RSAPublicKey | EllipticCurvePublicKey
 CURVES: Mapping[str, str] = MappingProxyType(
     {"ES256": "secp256r1", "ES384": "secp384r1", "ES512": "secp521r1"}
@@ -138,7 +140,8 @@ class KeyAddress:
         self._tried = self._clock()
         try:
             self._keys = parse_keys(await self._read())
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            _LOG.warning("login.keys_unread", url=self._url, cause=type(error).__name__)
             return
         self._fetched = self._clock()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ _AUDIT, _POLL_KEYS, _INSTANCE = "audit.db", "poll.keys", "instance.id"
 
 
 class StateError(ValueError):
-    """The state cannot be opened; the text names the setting to mend, never the database's URL."""
+    """The state cannot be opened; the text names what to mend, never the database's URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,13 @@ def open_state(settings: Settings) -> State:
 
     Raises:
         StateError, PollKeyError: the database cannot be used, or not with the other gateways.
-        OSError, sqlite3.Error: the state directory or its file cannot be used.
+        OSError: the state directory cannot be used.
 
     """
     directory = settings.state.directory
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     if settings.state.database_url is None:
-        store, keys = Store.sqlite(directory / _AUDIT), pollkeys.from_file(directory / _POLL_KEYS)
+        store, keys = _own(directory)
     else:
         store, keys = _shared(settings.state.database_url.get_secret_value(), directory)
     return State(
@@ -59,6 +60,17 @@ def open_state(settings: Settings) -> State:
         keys,
         store.close,
     )
+
+
+def _own(directory: Path) -> tuple[Store, tuple[bytes, ...]]:
+    path = directory / _AUDIT
+    try:
+        return Store.sqlite(path), pollkeys.from_file(directory / _POLL_KEYS)
+    except sqlite3.Error as error:
+        raise StateError(
+            f"{path} cannot be used as the gateway's state ({error}); mend it, or set "
+            "MESHGATE_STATE__DIRECTORY to another folder"
+        ) from None
 
 
 def _shared(url: str, directory: Path) -> tuple[Store, tuple[bytes, ...]]:

@@ -348,7 +348,7 @@ async def test_an_issuer_is_not_followed_elsewhere(status):
 
 async def test_an_endless_key_set_is_refused():
     async with Site(public(KEY, "k1")).listening() as site:
-        site.body = b" " * (2 << 20) + site.body
+        site.body += b" " * (2 << 20)
         with pytest.raises(KeysUnavailableError):
             await KeyAddress(site.url).keys("k1")
 

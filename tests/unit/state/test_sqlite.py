@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.audit.store import AuditStore
-from gateway.server.state import open_state
+from gateway.server.state import StateError, open_state
 from gateway.settings import Settings, StateSettings
 from gateway.state import schema
 from gateway.state.connection import SqliteConnection
@@ -151,3 +151,9 @@ async def test_posted_changes_are_written_before_the_end(gateways):
     await one.active.close("q1")
     one.close()
     assert await gateways().active.of("alice") == ()
+
+
+def test_a_file_that_is_no_store_stops_the_start(tmp_path):
+    (tmp_path / "audit.db").write_text("not a database, and long enough to be taken for one" * 50)
+    with pytest.raises(StateError, match="MESHGATE_STATE__DIRECTORY"):
+        open_state(Settings(state=StateSettings(directory=tmp_path)))
