@@ -11,8 +11,8 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pytest
 
-from gateway.catalog.stores import locations
 from gateway.catalog.load import load_catalog
+from gateway.catalog.stores import locations
 from gateway.demo import lake
 from gateway.demo.load import load_demo, load_tpch
 from gateway.secrets import read_secret
