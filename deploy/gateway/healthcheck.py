@@ -8,5 +8,8 @@ import urllib.request
 
 url, authority = sys.argv[1:]
 context = ssl.create_default_context(cafile=authority)
-with urllib.request.urlopen(url, timeout=5, context=context) as answer:  # noqa: S310 - ours
-    sys.exit(answer.status != 200)  # noqa: PLR2004
+try:
+    with urllib.request.urlopen(url, timeout=5, context=context) as answer:  # noqa: S310 - ours
+        sys.exit(answer.status != 200)  # noqa: PLR2004
+except OSError as error:
+    sys.exit(f"not ready: {error}")
