@@ -7,7 +7,7 @@ import os
 import re
 import socket
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -27,10 +27,14 @@ _ADVISORY = 0x4D47_5354
 """Gateways that start at once make the tables one after the other."""
 
 
+Later = Callable[[], int]
+"""How many rows a statement changed: to be asked after the transaction, not within it."""
+
+
 class Connection(Protocol):
     """SQL with ``:named`` values. Errors come as the driver raises them."""
 
-    def execute(self, sql: str, values: Values = _NONE) -> None:
+    def execute(self, sql: str, values: Values = _NONE) -> Later:
         """Run a statement without rows; inside a transaction its error may come later."""
         ...
 
@@ -85,9 +89,10 @@ class SqliteConnection:
                 self.execute(statement)
             self.execute(f"PRAGMA user_version = {schema.VERSION}")
 
-    def execute(self, sql: str, values: Values = _NONE) -> None:
+    def execute(self, sql: str, values: Values = _NONE) -> Later:
         """Run a statement without rows."""
-        self._connection.execute(sql, dict(values))
+        changed = self._connection.execute(sql, dict(values)).rowcount
+        return lambda: changed
 
     def rows(self, sql: str, values: Values = _NONE) -> list[tuple[Any, ...]]:
         """Run a statement and return its rows."""
@@ -158,9 +163,10 @@ class PostgresConnection:
                 {"version": schema.VERSION},
             )
 
-    def execute(self, sql: str, values: Values = _NONE) -> None:
+    def execute(self, sql: str, values: Values = _NONE) -> Later:
         """Run a statement without rows; inside a transaction nothing waits for its answer."""
-        self._connection.execute(_percent(sql).encode(), values or None)
+        cursor = self._connection.execute(_percent(sql).encode(), values or None)
+        return lambda: cursor.rowcount
 
     def rows(self, sql: str, values: Values = _NONE) -> list[tuple[Any, ...]]:
         """Run a statement and return its rows."""

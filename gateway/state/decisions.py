@@ -83,7 +83,7 @@ class StoredDecisions:
 
         return Change(run, lambda: self._remember(decision))
 
-    def closing(self, query_id: str) -> Change[None]:
+    def closing(self, query_id: str) -> Change[Any]:
         """Return the change ``close`` makes; this process forgets at once."""
         self._forget(query_id)
         self._closed[query_id] = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.relayed import Handle
-from gateway.state.connection import Connection
+from gateway.state.connection import Connection, Later
 from gateway.state.schema import micros, moment
 from gateway.state.store import Change, Store
 
@@ -40,7 +40,6 @@ WHERE query_id = :query_id AND ended IS NULL AND touched < :touched
 _END = """
 UPDATE open_statement SET ended = :now, ended_by = :by
 WHERE query_id = :query_id AND (ended IS NULL OR ended_by = :by)
-RETURNING query_id
 """
 _TAKE = """
 UPDATE open_statement SET ended = :now, ended_by = :by
@@ -109,7 +108,7 @@ class OpenStatements:
         """
         await self._store.write(self.opening(statement))
 
-    def opening(self, statement: OpenStatement) -> Change[None]:
+    def opening(self, statement: OpenStatement) -> Change[Any]:
         """Return the change ``open`` makes, to be committed with others."""
         touched = statement.touched or statement.opened
         values = {
@@ -144,12 +143,14 @@ class OpenStatements:
             MeshgateError: CONFIGURATION_UNAVAILABLE.
 
         """
-        return await self._store.write(self.ending(query_id))
+        ended: Later = await self._store.write(self.ending(query_id))
+        return bool(ended())
 
-    def ending(self, query_id: str) -> Change[bool]:
-        """Return the change ``end`` makes; its answer tells whether this caller ended it."""
+    def ending(self, query_id: str) -> Change[Any]:
+        """Return the change ``end`` makes, to be committed with others."""
         self._touches.pop(query_id, None)
-        return self._ended(_END, {"query_id": query_id})
+        values = self._ended_now(query_id)
+        return Change(lambda database: database.execute(_END, values))
 
     async def take(self, statement: OpenStatement) -> bool:
         """End a statement found idle, unless somebody touched or ended it since.
@@ -163,7 +164,8 @@ class OpenStatements:
     def taking(self, statement: OpenStatement) -> Change[bool]:
         """Return the change ``take`` makes; its answer tells whether this caller ended it."""
         touched = statement.touched or statement.opened
-        return self._ended(_TAKE, {"query_id": statement.query_id, "touched": micros(touched)})
+        values = {**self._ended_now(statement.query_id), "touched": micros(touched)}
+        return Change(lambda database: bool(database.rows(_TAKE, values)))
 
     async def find(self, query_id: str) -> OpenStatement | None:
         """Return a statement that has not ended; its handle may be some pages old.
@@ -217,9 +219,8 @@ class OpenStatements:
             return _TOUCH_ALONE, values
         return _TOUCH, {**values, **self._placed(query_id, touch.handle)}
 
-    def _ended(self, sql: str, values: Mapping[str, object]) -> Change[bool]:
-        given = {**values, "now": micros(self._now()), "by": secrets.token_hex(8)}
-        return Change(lambda database: bool(database.rows(sql, given)))
+    def _ended_now(self, query_id: str) -> dict[str, object]:
+        return {"query_id": query_id, "now": micros(self._now()), "by": secrets.token_hex(8)}
 
     def _placed(self, query_id: str, handle: Handle | None) -> dict[str, object]:
         if handle is None:
