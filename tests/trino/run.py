@@ -26,6 +26,7 @@ from tests.realparts.lab import laboratory
 from tests.realparts.process import PartError
 
 _DEFAULT = ".run/lab.json"
+_LOGS = ".run/lab-logs"
 _PREFIX = "meshgate-lab-"
 _OF_THE_MACHINE = (
     (jdk, "a JDK 24 or newer: install one, or set JAVA_HOME"),
@@ -59,7 +60,7 @@ def main() -> int:
             addresses.write(file, lab)
             print(f"the lab took {time.monotonic() - began:.0f} s to start", flush=True)
             try:
-                return _stay(file, lab) if given.keep else _test(file, words)
+                return _stay(file, lab) if given.keep else _test(file, root, words)
             finally:
                 file.unlink(missing_ok=True)
     except (PartError, FileNotFoundError) as error:
@@ -97,10 +98,23 @@ def _sweep() -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _test(file: Path, words: Sequence[str]) -> int:
+def _test(file: Path, root: Path, words: Sequence[str]) -> int:
     command = [sys.executable, "-m", "pytest", "tests/trino", "-n", "2", "--dist", "loadgroup"]
     environment = {**os.environ, addresses.VARIABLE: str(file)}
-    return subprocess.run([*command, "-rs", *words], env=environment, check=False).returncode
+    status = subprocess.run([*command, "-rs", *words], env=environment, check=False).returncode
+    if status:
+        _keep_logs(root)
+    return status
+
+
+def _keep_logs(root: Path) -> None:
+    """The lab's own directory goes; who looks for the cause needs what the parts said."""
+    kept = Path(_LOGS).absolute()
+    shutil.rmtree(kept, ignore_errors=True)
+    kept.mkdir(parents=True)
+    for log in root.glob("*.log"):
+        shutil.copyfile(log, kept / log.name)
+    print(f"the logs of the lab's parts are in {kept}")
 
 
 def _stay(file: Path, lab: addresses.Addresses) -> int:
