@@ -6,6 +6,7 @@ govern (which verifies) -> plan. Pure stages live in ``sql``; this module only o
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -64,12 +65,19 @@ class Pipeline:
             return Plan(statement, asked.snapshot, Purpose(), command=statement, timings=timings)
         if statement.kind in {Kind.DESCRIBE_INPUT, Kind.DESCRIBE_OUTPUT}:
             inner = await prepared_statement(statement, asked, self._caches)
-            return describe(
-                statement, inner, await self._query(with_nulls(inner), asked, trail, timings)
-            )
+            return describe(statement, inner, await self._typed(inner, asked, trail, timings))
         if statement.tree is None:
             return await self._metadata.show(statement, asked, timings)
         return await self._explained(statement, asked, trail, timings)
+
+    async def _typed(self, inner: Statement, asked: Asked, trail: Trail, timings: Timings) -> Plan:
+        """Plan a prepared statement for its columns' types: our own typer's, where it knows."""
+        statement = with_nulls(inner)
+        if asked.engine != "duckdb":
+            with contextlib.suppress(MeshgateError):
+                own = replace(asked, engine="duckdb")
+                return await self._query(statement, own, trail, timings)
+        return await self._query(statement, asked, trail, timings)
 
     async def _explained(
         self, statement: Statement, asked: Asked, trail: Trail, timings: Timings

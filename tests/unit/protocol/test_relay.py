@@ -322,3 +322,20 @@ async def test_metadata_and_commands_do_not_reach_the_cluster(world):
         pages = await world.client().pages(text)
         assert "error" not in pages[-1], pages[-1]
     assert world.cluster.submitted == []
+
+
+async def test_describe_output_knows_the_types_of_a_cluster_s_columns(world):
+    text = "SELECT+claim_id%2C+region+FROM+health.claims.claims"
+    prepared = ("X-Trino-Prepared-Statement", f"p={text}")
+    pages = await world.client().pages("DESCRIBE OUTPUT p", prepared)
+    rows = [row for page in pages for row in page.get("data", [])]
+    assert [(row[0], row[4]) for row in rows] == [("claim_id", "bigint"), ("region", "varchar")]
+    assert world.cluster.submitted == []
+
+
+async def test_describe_output_of_what_only_a_cluster_computes(world):
+    text = "SELECT approx_distinct(claim_id) FROM health.claims.claims".replace(" ", "+")
+    prepared = ("X-Trino-Prepared-Statement", f"p={text}")
+    pages = await world.client().pages("DESCRIBE OUTPUT p", prepared)
+    assert "error" not in pages[-1]
+    assert [row[4] for page in pages for row in page.get("data", [])] == ["unknown"]
