@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -19,12 +17,16 @@ from gateway.relayed import ClientSettings, Handle
 from gateway.settings import TrinoSettings
 from gateway.sql.model import GovernedQuery, Kind
 from tests.realparts.addresses import Addresses
+from tests.trino.wires import WHOLE, Wire, wired
 
 _ANN = ClientSettings("ann", "d1", "fault-test", capabilities=("PARAMETRIC_DATETIME",))
 _LONG = "SELECT count(*) FROM tpch.sf100.lineitem"
 _MANY = "SELECT * FROM tpch.tiny.orders"
 _ROWS = 15_000
-_WHOLE = 1 << 40
+
+
+def _settings(wire: Wire) -> TrinoSettings:
+    return TrinoSettings(url=wire.url, read_seconds=10.0)
 
 
 def _governed(sql: str) -> GovernedQuery:
@@ -41,77 +43,15 @@ def _governed(sql: str) -> GovernedQuery:
     )
 
 
-@dataclass
-class Wire:
-    """A connection to Trino that can be cut: ``allow`` says how many bytes of an answer pass.
-
-    It is asked once for each connection, with its number; fewer bytes than the answer has end
-    the connection by a reset.
-    """
-
-    target: str
-    allow: Callable[[int], int] = lambda _: _WHOLE
-    port: int = 0
-    connections: int = 0
-    _open: set[asyncio.StreamWriter] = field(default_factory=set)
-
-    @property
-    def settings(self) -> TrinoSettings:
-        return TrinoSettings(url=f"http://127.0.0.1:{self.port}", read_seconds=10.0)
-
-    def cut_all(self) -> None:
-        for writer in self._open:
-            writer.transport.abort()
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        left = self.allow(self.connections)
-        place = urlsplit(self.target)
-        theirs_in, theirs_out = await asyncio.open_connection(place.hostname, place.port)
-        self._open.add(writer)
-        asking = asyncio.create_task(self._ask(reader, theirs_out))
-        try:
-            while left > 0 and (data := await theirs_in.read(min(left, 1 << 16))):
-                left -= len(data)
-                writer.write(data)
-                await writer.drain()
-        except ConnectionError:
-            pass
-        finally:
-            self._open.discard(writer)
-            asking.cancel()
-            theirs_out.close()
-            writer.transport.abort()
-
-    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await reader.read(1 << 16):
-                writer.write(data)
-        except ConnectionError:
-            return
-
-
-@asynccontextmanager
-async def _wired(target: str) -> AsyncIterator[Wire]:
-    wire = Wire(target)
-    server = await asyncio.start_server(wire.serve, "127.0.0.1", 0)
-    wire.port = server.sockets[0].getsockname()[1]
-    try:
-        yield wire
-    finally:
-        server.close()
-        wire.cut_all()
-
-
 @pytest.fixture
 async def wire(lab: Addresses) -> AsyncIterator[Wire]:
-    async with _wired(lab.bare) as found:
+    async with wired(lab.bare) as found:
         yield found
 
 
 @pytest.fixture
 async def engine(wire: Wire) -> AsyncIterator[TrinoEngine]:
-    found = TrinoEngine(wire.settings)
+    found = TrinoEngine(_settings(wire))
     yield found
     await found.close()
 
@@ -132,7 +72,7 @@ async def test_each_connection_cut_once_loses_no_row(
 ) -> None:
     """One connection in three ends in the middle of an answer, even of a page of rows."""
     handle = await engine.submit(_governed(_MANY), _ANN)
-    wire.allow = lambda number: passes if number % 3 == 2 else _WHOLE
+    wire.allow = lambda number: passes if number % 3 == 2 else WHOLE
     first = await engine.page(handle, 0.0)
     wire.cut_all()
     rows = await _drained(engine, first.next)
@@ -158,8 +98,8 @@ async def test_a_page_that_never_comes_whole_is_one_error_and_the_statement_ends
 
 
 async def test_no_connection_at_all(lab: Addresses) -> None:
-    async with _wired(lab.bare) as wire:
-        engine = TrinoEngine(wire.settings)
+    async with wired(lab.bare) as wire:
+        engine = TrinoEngine(_settings(wire))
         handle = await engine.submit(_governed(_LONG), _ANN)
     with pytest.raises(MeshgateError) as lost:
         await engine.page(handle)
