@@ -118,9 +118,9 @@ class Locked:
     ahead: float = 0.0
 
     def __post_init__(self) -> None:
-        os.environ.setdefault("MESHGATE_DATA", self.lab.data)
         self.restore()
-        self.registry = CatalogRegistry(self.root / "catalogs")
+        data = {**os.environ, "MESHGATE_DATA": self.lab.data}
+        self.registry = CatalogRegistry(self.root / "catalogs", environment=data)
         self.grants = load_grants(self.root / "catalogs/grants.yaml")
         self.directory = Directory.load(self.root / "catalogs/principals.yaml")
         self.policy = PolicyService.open(self.root / "policies")
