@@ -130,3 +130,46 @@ def test_a_password_file_switches_trust_off_unless_asked_for(load):
     file = {"MESHGATE_IDENTITY__PASSWORD_FILE": "passwords"}
     assert not trusts_user_header(load(**file))
     assert trusts_user_header(load(**file, MESHGATE_IDENTITY__TRUST_USER_HEADER="true"))
+
+
+CLUSTER = {
+    "MESHGATE_ENGINE__KIND": "trino",
+    "MESHGATE_TRINO__URL": "https://trino.example.org:8443",
+    "MESHGATE_TRINO__PASSWORD_FILE": "service.password",
+    "MESHGATE_SERVER__INTERNAL_PORT": "8090",
+}
+MUTUAL = {
+    "MESHGATE_SERVER__INTERNAL_HOST": "0.0.0.0",
+    "MESHGATE_SERVER__INTERNAL_TLS_CERTIFICATE": "internal.pem",
+    "MESHGATE_SERVER__INTERNAL_TLS_KEY": "internal.key",
+    "MESHGATE_SERVER__INTERNAL_CLIENT_CA": "cluster.pem",
+}
+
+
+def test_a_gateway_before_a_cluster_may_start(load):
+    check_exposure(load(**CLUSTER))
+    check_exposure(load(**OPEN, **CLUSTER, **MUTUAL))
+
+
+@pytest.mark.parametrize(
+    ("missing", "changed", "names"),
+    [
+        ("MESHGATE_TRINO__URL", {}, "TRINO__URL"),
+        ("MESHGATE_TRINO__PASSWORD_FILE", {}, "TRINO__PASSWORD_FILE"),
+        ("MESHGATE_SERVER__INTERNAL_PORT", {}, "INTERNAL_PORT"),
+        ("", {"MESHGATE_TRINO__SECOND_LOCK": "off"}, "SECOND_LOCK=off"),
+        ("MESHGATE_SERVER__INTERNAL_CLIENT_CA", MUTUAL, "INTERNAL_CLIENT_CA"),
+        ("MESHGATE_SERVER__INTERNAL_TLS_KEY", MUTUAL, "INTERNAL_TLS_KEY"),
+        ("", {"MESHGATE_SERVER__INTERNAL_CLIENT_CA": "ca.pem"}, "INTERNAL_TLS_CERTIFICATE"),
+    ],
+)
+def test_a_cluster_without_what_makes_it_safe_is_refused(load, missing, changed, names):
+    settings = {**CLUSTER, **changed}
+    settings.pop(missing, None)
+    with pytest.raises(StartError, match=names):
+        check_exposure(load(**settings))
+
+
+def test_the_lock_may_be_off_for_a_trino_on_this_machine(load):
+    given = {**CLUSTER, "MESHGATE_TRINO__URL": "http://127.0.0.1:8080"}
+    check_exposure(load(**given, MESHGATE_TRINO__SECOND_LOCK="off"))
