@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from gateway.settings import known_names
-from tests.realparts.lab import gateway_settings
+from tests.realparts.configuration import gateway_settings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -26,7 +26,7 @@ SETTINGS = re.findall(r"^(MESHGATE_[A-Z_]+)=", README, re.MULTILINE)
 
 
 def test_the_readme_has_commands_for_a_cluster() -> None:
-    assert len(COMMANDS) == 3
+    assert len(COMMANDS) == 4
     assert len(SETTINGS) > 15
     assert set(SETTINGS) <= known_names()
 
