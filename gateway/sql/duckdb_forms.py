@@ -145,7 +145,7 @@ def field(writer: Writer, node: exp.Expression) -> Term:
     for number, (name, kind) in enumerate(value.type.fields):
         if value.type.base == "row" and name is not None and equals_ignore_case(name, wanted):
             return _extracted(value, number, kind)
-    raise at_node("COLUMN_NOT_FOUND", f"Column '{wanted}' cannot be resolved", node)
+    raise at_node("INVALID_COLUMN_REFERENCE", f"Column reference '{wanted}' is invalid", node)
 
 
 def _extracted(value: Term, number: int, kind: DataType) -> Term:

@@ -51,10 +51,10 @@ def _using(
 ) -> str:
     scope = writer.scope
     for name in names:
-        left = [kind for relation in before for kind in relation.find(name.name)]
+        left = [kind for relation in before for _, kind in relation.find(name.name)]
         merged = scope.merged.get(name.name)
         added = scope.relations[len(before) :]
-        right = [kind for relation in added for kind in relation.find(name.name)]
+        right = [kind for relation in added for _, kind in relation.find(name.name)]
         kinds = {merged or left[0], *right} if left and right else set()
         if len(kinds) != 1:
             raise unsupported("USING over columns of different types", join)

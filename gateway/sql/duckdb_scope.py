@@ -21,9 +21,12 @@ class Relation:
     alias: str
     columns: Columns
 
-    def find(self, name: str) -> list[DataType]:
-        """The types of the columns of this name: one, unless absent or ambiguous."""
-        return [kind for written, kind in self.columns if equals_ignore_case(written, name)]
+    def find(self, name: str) -> list[tuple[str, DataType]]:
+        """The columns of this name as they are spelled here: one, unless absent or ambiguous.
+
+        One spelling each, so that a grouping key is found again by its text.
+        """
+        return [one for one in self.columns if equals_ignore_case(one[0], name)]
 
 
 @dataclass(slots=True)
@@ -95,8 +98,10 @@ class Scope:
         found: list[Term] = []
         for relation in self.relations:
             if wanted is None or fold(relation.alias) == wanted:
-                sql = f"{quote(relation.alias)}.{quote(node.name)}"
-                found += [Term(kind, sql) for kind in relation.find(node.name)]
+                found += [
+                    Term(kind, f"{quote(relation.alias)}.{quote(written)}")
+                    for written, kind in relation.find(node.name)
+                ]
         if len(found) > 1:
             raise at_node("AMBIGUOUS_NAME", f"Column '{node.name}' is ambiguous", node)
         return found[0] if found else None
