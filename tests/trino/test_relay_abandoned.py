@@ -24,6 +24,7 @@ from tests.trino.relaying import LONG, Browser, within
 pytestmark = pytest.mark.xdist_group("relay")
 IDLE_SECONDS = "2"
 STATE = "relay_abandoned"
+_LOCKED_ALONE = {"MESHGATE_TRINO__FORWARDED_HTTPS", "MESHGATE_TRINO__PASSWORD_FILE"}
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +43,9 @@ def gateways(governed: Addresses, state: str) -> Iterator[list[Part]]:
     with ExitStack() as stack:
         found = []
         for name in ("idle-a", "idle-b"):
+            locked = gateway_settings(governed, name)
             settings = {
-                **gateway_settings(governed, name),
+                **{key: value for key, value in locked.items() if key not in _LOCKED_ALONE},
                 **relaying_settings(governed, Path(governed.root)),
                 "MESHGATE_STATE__DATABASE_URL": state,
                 "MESHGATE_QUERY__IDLE_SECONDS": IDLE_SECONDS,
