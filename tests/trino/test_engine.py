@@ -6,6 +6,7 @@ import asyncio
 import json
 import urllib.request
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from gateway.errors import MeshgateError
 from gateway.relayed import ClientSettings, RelayedPage
 from gateway.settings import TrinoSettings
 from gateway.sql.model import GovernedQuery, Kind
+from gateway.state.active import ActiveDecisions
 from gateway.state.decisions import StoredDecisions
 from gateway.state.store import Store
 from tests.parts import missing
@@ -102,10 +104,9 @@ def _direct(url: str, sql: str) -> _Result:
 
 @pytest.fixture
 async def bare_cluster(lab: Addresses) -> AsyncIterator[TrinoCluster]:
-    cluster = TrinoCluster(TrinoSettings(url=lab.bare, second_lock="off"))
-    await _until_healthy(cluster)
-    yield cluster
-    await cluster.close()
+    async with _open(TrinoSettings(url=lab.bare, second_lock="off")) as cluster:
+        await _until_healthy(cluster)
+        yield cluster
 
 
 @pytest.fixture
@@ -122,6 +123,17 @@ def _password(folder: Path, text: str) -> Path:
     path.write_text(text, "utf-8")
     path.chmod(0o400)
     return path
+
+
+@asynccontextmanager
+async def _open(
+    settings: TrinoSettings, active: ActiveDecisions | None = None
+) -> AsyncIterator[TrinoCluster]:
+    cluster = TrinoCluster(settings, active)
+    try:
+        yield cluster
+    finally:
+        await cluster.close()
 
 
 async def _until_healthy(cluster: TrinoCluster) -> None:
@@ -225,27 +237,24 @@ async def test_errors_keep_their_name_and_tell_no_value(
 
 
 async def test_a_bare_trino_is_not_taken_for_a_locked_one(lab: Addresses) -> None:
-    cluster = TrinoCluster(TrinoSettings(url=lab.bare))
-    await cluster.health.round()
-    assert cluster.health.state is State.DOWN
-    with pytest.raises(MeshgateError) as refused:
-        await cluster.engine.submit(_governed("SELECT 1"), _ANN)
-    assert refused.value.name == "NO_NODES_AVAILABLE"
-    await cluster.close()
+    async with _open(TrinoSettings(url=lab.bare)) as cluster:
+        await cluster.health.round()
+        assert cluster.health.state is State.DOWN
+        with pytest.raises(MeshgateError) as refused:
+            await cluster.engine.submit(_governed("SELECT 1"), _ANN)
+        assert refused.value.name == "NO_NODES_AVAILABLE"
 
 
 async def test_a_locked_trino_proves_that_it_is(locked_settings: TrinoSettings) -> None:
-    cluster = TrinoCluster(locked_settings)
-    await _until_healthy(cluster)
-    assert cluster.health.summary.proven
-    with pytest.raises(ServiceError) as denied:
-        await cluster.queries.service_query("SELECT 1", "ann@direct")
-    assert denied.value.told in {"PERMISSION_DENIED", "HTTP 403"}
-    refused = await cluster.engine.submit(_governed("SELECT 1"), _ANN)
-    page = await cluster.engine.page(refused)
-    assert page.error is not None  # a bare name without an active decision
-    assert page.error.name == "GENERIC_INTERNAL_ERROR"
-    await cluster.close()
+    async with _open(locked_settings) as cluster:
+        await _until_healthy(cluster)
+        assert cluster.health.summary.proven
+        with pytest.raises(ServiceError) as denied:
+            await cluster.queries.service_query("SELECT 1", "ann@direct")
+        assert denied.value.told in {"PERMISSION_DENIED", "HTTP 403"}
+        page = await cluster.engine.page(await cluster.engine.submit(_governed("SELECT 1"), _ANN))
+        assert page.error is not None  # a bare name without an active decision
+        assert page.error.name == "GENERIC_INTERNAL_ERROR"
 
 
 async def test_it_asks_the_lock_that_knows_this_deployment_s_decisions(
@@ -255,14 +264,12 @@ async def test_it_asks_the_lock_that_knows_this_deployment_s_decisions(
     shared = Store.postgres(governed.database("meshgate"))
     alone = Store.sqlite(tmp_path / "alone.db")
     try:
-        cluster = TrinoCluster(locked_settings, StoredDecisions(shared))
-        await _until_healthy(cluster)
-        await cluster.close()
-        stranger = TrinoCluster(locked_settings, StoredDecisions(alone))
-        await stranger.health.round()
-        assert "another gateway's" in stranger.health.summary.reason
-        assert stranger.health.state is State.DOWN
-        await stranger.close()
+        async with _open(locked_settings, StoredDecisions(shared)) as cluster:
+            await _until_healthy(cluster)
+        async with _open(locked_settings, StoredDecisions(alone)) as stranger:
+            await stranger.health.round()
+            assert "another gateway's" in stranger.health.summary.reason
+            assert stranger.health.state is State.DOWN
     finally:
         shared.close()
         alone.close()
@@ -278,14 +285,12 @@ async def test_over_tls_only_the_named_authority_is_believed(
         password_file=_password(tmp_path, locked.passwords["meshgate"]),
         ca_file=Path(locked.authority),
     )
-    cluster = TrinoCluster(settings)
-    await _until_healthy(cluster)
-    assert await cluster.queries.service_query("SELECT current_user") == [["meshgate"]]
-    await cluster.close()
-    stranger = TrinoCluster(settings.model_copy(update={"ca_file": None}))
-    await stranger.health.round()
-    assert "Certificate" in stranger.health.summary.reason
-    await stranger.close()
+    async with _open(settings) as cluster:
+        await _until_healthy(cluster)
+        assert await cluster.queries.service_query("SELECT current_user") == [["meshgate"]]
+    async with _open(settings.model_copy(update={"ca_file": None})) as stranger:
+        await stranger.health.round()
+        assert "Certificate" in stranger.health.summary.reason
 
 
 async def test_a_wrong_service_password_is_found_and_named(
@@ -293,13 +298,14 @@ async def test_a_wrong_service_password_is_found_and_named(
 ) -> None:
     wrong = _password(tmp_path, "not-it")
     settings = locked_settings.model_copy(update={"password_file": wrong})
-    cluster = TrinoCluster(settings)
-    await cluster.health.round()
-    assert cluster.health.state is State.DOWN
-    assert "password" in cluster.health.summary.reason
+    async with _open(settings) as cluster:
+        await cluster.health.round()
+        assert cluster.health.state is State.DOWN
+        assert "password" in cluster.health.summary.reason
     engine = TrinoEngine(settings)  # without health: what a client meets in the meantime
-    with pytest.raises(MeshgateError) as refused:
-        await engine.submit(_governed("SELECT 1"), _ANN)
+    try:
+        with pytest.raises(MeshgateError) as refused:
+            await engine.submit(_governed("SELECT 1"), _ANN)
+    finally:
+        await engine.close()
     assert refused.value.name == "CONFIGURATION_UNAVAILABLE"
-    await engine.close()
-    await cluster.close()
