@@ -81,3 +81,23 @@ def test_java_home_counts(monkeypatch, tmp_path):
     _jdk(tmp_path / "own", "24.0.1")
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "own"))
     assert parts.jdk() == tmp_path / "own" / "bin" / "java"
+
+
+_GROUPED = """
+import pytest
+pytestmark = pytest.mark.xdist_group("one")
+@pytest.mark.parametrize("n", ["a", "b", "c", "d", "e", "f"])
+def test_it(worker_id, n):
+    print("ran on", worker_id)
+"""
+
+
+def test_a_group_runs_on_one_worker(tmp_path):
+    """Tests of one group share tables and servers: apart they would break each other."""
+    (tmp_path / "test_grouped.py").write_text(_GROUPED)
+    (tmp_path / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text("utf-8"))
+    words = ("-n", "2", "--dist", "loadgroup", "-rP", "-p", "no:cacheprovider")
+    done = _run("pytest", str(tmp_path), f"--rootdir={tmp_path}", "-c", os.devnull, *words)
+    ran = re.findall(r"^ran on (\w+)$", done.stdout, re.MULTILINE)
+    assert len(ran) == 6, done.stdout
+    assert len(set(ran)) == 1
