@@ -101,9 +101,13 @@ class SecondLock:
         return await way(ask, await self._who(identity))
 
     async def _bare(self, ask: Ask, way: _Way, name: str) -> object:
-        """Refuse only by the newest state: another gateway may have opened a decision just now."""
-        answer = await way(ask, Bare(await self._active.of(name), self._key_table))
-        if answer is False:
+        """Refuse only by the newest state: another gateway may have opened a decision just now.
+
+        A filter too is told by the newest state alone: it must be as wide as every statement's.
+        """
+        fresh = ask.operation == "GetRowFilters"
+        answer = await way(ask, Bare(await self._active.of(name, fresh=fresh), self._key_table))
+        if answer is False and not fresh:
             active = await self._active.of(name, fresh=True)
             return await way(ask, Bare(active, self._key_table))
         return answer
@@ -139,7 +143,7 @@ async def _batch(ask: Ask, who: Direct | Nobody) -> object:
 async def _row_filters(ask: Ask, who: Direct | Nobody) -> object:
     if ask.operation != "GetRowFilters":
         raise DoubtError("another question at the address for row filters")
-    if isinstance(who, Direct):
+    if isinstance(who, (Direct, Bare)):
         return who.row_filters(ask)
     return [] if who.readable(ask.table()) else False
 

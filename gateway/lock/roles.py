@@ -9,6 +9,7 @@ from gateway.identity.directory import reserved
 from gateway.lock.names import INFORMATION_SCHEMA, JDBC, SESSION_PROPERTIES, SYSTEM, is_listing
 from gateway.lock.wire import Ask
 from gateway.names import TableName
+from gateway.sql.native import any_of
 from gateway.state.active import ActiveDecision
 
 _KEY_COLUMNS = frozenset({"id", "k"})
@@ -36,7 +37,8 @@ class Nobody:
 class Bare(Nobody):
     """A bare name: through the gateway, which has filtered and masked already.
 
-    It reads what one of its active decisions reads. A bare name also arrives as owner of a
+    It reads what one of its active decisions reads, under that decision's row filter again:
+    filters hold twice as they hold once, masks would not. A bare name also arrives as owner of a
     view, by ``CreateViewWith…``, which nobody is allowed.
     """
 
@@ -61,6 +63,21 @@ class Bare(Nobody):
     def readable(self, name: TableName) -> bool:
         """Whether some active decision reads it."""
         return name in self._tables()
+
+    def row_filters(self, ask: Ask) -> list[dict[str, str]] | bool:
+        """Answer the filter of the decision that reads the table, once more below the text's own.
+
+        Statements of one name cannot be told apart: of two that filter differently, a row passes
+        that either may read. One without a filter leaves the text's own alone.
+        """
+        name = ask.table()
+        if name == self.key_table:
+            return [] if self.readable(name) else False
+        found = [one.filters.get(name) for one in self.active if name in one.reads]
+        if not found:
+            return False
+        texts = frozenset(text for text in found if text is not None)
+        return [{"expression": any_of(texts)}] if None not in found else []
 
     def _covers(self, one: ActiveDecision, name: TableName, columns: frozenset[str]) -> bool:
         """Whether one statement alone reads all of these: columns are not added up."""

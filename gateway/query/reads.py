@@ -8,6 +8,7 @@ from types import MappingProxyType
 from gateway.names import TableName
 from gateway.policy.model import Condition, FieldCondition
 from gateway.sql.model import GovernedQuery, Scan
+from gateway.sql.native import native_filter
 
 _KEYED = frozenset({"token", "keyed-hash"})
 
@@ -24,6 +25,16 @@ def reads_of(governed: GovernedQuery) -> Mapping[TableName, frozenset[str]]:
         if scan.decision.row_filter is not None:
             columns.update(_fields(scan.decision.row_filter))
     return MappingProxyType({name: frozenset(columns) for name, columns in found.items()})
+
+
+def filters_of(governed: GovernedQuery) -> Mapping[TableName, str]:
+    """The row filter of each table that has one, in the words of Trino's own row filters."""
+    found: dict[TableName, str] = {}
+    for scan in governed.scans:
+        text = native_filter(scan.decision, scan.table)
+        if text is not None:
+            found[scan.table.name] = text
+    return MappingProxyType(found)
 
 
 def keyed(governed: GovernedQuery) -> bool:

@@ -20,7 +20,7 @@ from gateway.engines.relay import RelayEngine
 from gateway.errors import MeshgateError
 from gateway.query.asked import Asked
 from gateway.query.plan import Plan
-from gateway.query.reads import keyed, reads_of
+from gateway.query.reads import filters_of, keyed, reads_of
 from gateway.query.recording import Ending, Recorder, Told, as_refusal
 from gateway.relayed import ClientSettings, Handle, RelayedPage
 from gateway.sql.model import GovernedQuery
@@ -231,6 +231,7 @@ def active_decision(governed: GovernedQuery, asked: Asked, seconds: float) -> Ac
         asked.now + lasts,
         reads_of(governed),
         keyed(governed),
+        filters_of(governed),
     )
 
 

@@ -48,6 +48,11 @@ def where(condition: Condition, table: Table, engine: Engine, alias: str) -> str
     text = render(condition, table, engine, alias)
     if engine == "duckdb" or is_plain(condition, table):
         return text
+    return behind_barrier(text)
+
+
+def behind_barrier(text: str) -> str:
+    """Write a filter so that Trino puts no expression of the user's before it."""
     return f"({text}) AND CASE WHEN {_RANDOM} < 0 THEN FALSE ELSE ({text}) END"
 
 

@@ -15,7 +15,7 @@ from gateway.catalog.model import Table, TokenDomain
 from gateway.errors import MeshgateError
 from gateway.names import quote
 from gateway.policy.model import ColumnDecision, Mask, TableDecision
-from gateway.sql.conditions import where
+from gateway.sql.conditions import behind_barrier, where
 from gateway.sql.inject import ALIAS, NOTHING
 from gateway.sql.masks import Place, masked
 from gateway.sql.reader.tokens import Token, tokens
@@ -69,6 +69,24 @@ def native(
         return _native(decided, table, token_domains)
     except (UnreadableError, MeshgateError, LookupError, RecursionError) as error:
         raise ValueError(f"no native form of {table.name}: {error}") from None
+
+
+def native_filter(decided: TableDecision, table: Table) -> str | None:
+    """Write the row filter alone, as ``native`` does; None for all rows.
+
+    Raises ValueError where it has no native form.
+    """
+    if decided.row_filter is None:
+        return None
+    bare, aliased = (_Writer(decided, table, {}, alias) for alias in ("", ALIAS))
+    return _same(bare.filter(), aliased.filter())
+
+
+def any_of(filters: frozenset[str]) -> str:
+    """Write the filter that lets a row pass which any of these lets pass, behind a barrier."""
+    if len(filters) == 1:
+        return next(iter(filters))
+    return behind_barrier(" OR ".join(f"({text})" for text in sorted(filters)))
 
 
 def _native(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Protocol
 
 from gateway.names import TableName
@@ -15,7 +16,9 @@ class ActiveDecision:
     """One admitted statement from before its submission until its end.
 
     ``reads`` holds, per table, every column its governed text names: those the statement uses
-    and the inputs of row filters and masks. ``keyed`` is true where a mask needs the key table.
+    and the inputs of row filters and masks. ``filters`` holds the row filter of each table that
+    has one, as Trino's own row filter: the lock adds it to what the text says, so that a filter
+    the text lost still holds. ``keyed`` is true where a mask needs the key table.
     """
 
     query_id: str
@@ -25,6 +28,7 @@ class ActiveDecision:
     expires: datetime
     reads: Mapping[TableName, frozenset[str]]
     keyed: bool = False
+    filters: Mapping[TableName, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class ActiveDecisions(Protocol):

@@ -153,6 +153,10 @@ def _body(decision: ActiveDecision) -> str:
             "expires": micros(decision.expires),
             "reads": reads,
             "keyed": decision.keyed,
+            "filters": [
+                [name.catalog, name.schema, name.table, text]
+                for name, text in decision.filters.items()
+            ],
         }
     ).decode()
 
@@ -164,6 +168,10 @@ def _decision(body: str) -> ActiveDecision:
             TableName(catalog, schema, table): frozenset(columns)
             for catalog, schema, table, columns in found["reads"]
         }
+        filters = {
+            TableName(catalog, schema, table): str(text)
+            for catalog, schema, table, text in found["filters"]
+        }
         return ActiveDecision(
             found["query_id"],
             found["principal"],
@@ -172,6 +180,7 @@ def _decision(body: str) -> ActiveDecision:
             moment(found["expires"]),
             MappingProxyType(reads),
             found["keyed"],
+            MappingProxyType(filters),
         )
     except (ValueError, KeyError, TypeError):
         raise MeshgateError(

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from gateway.names import TableName
-from gateway.query.reads import keyed, reads_of
+from gateway.query.reads import filters_of, keyed, reads_of
 from gateway.state.active import ActiveDecision
 from tests.trino.lockpart import Locked, RefusedError, without_filter
 
@@ -41,6 +41,7 @@ def opened(place: Locked, user: str, sql: str, **changed: Any) -> str:
         expires=now + timedelta(minutes=5),
         reads=reads_of(governed),
         keyed=keyed(governed),
+        filters=filters_of(governed),
     )
     asyncio.run(place.active.open(dataclasses.replace(decision, **changed)))
     return governed.sql
@@ -63,6 +64,16 @@ class TestThroughTheGateway:
         text = without_filter(place.governed("fred", COUNT).sql)
         with pytest.raises(RefusedError, match="Cannot select from columns"):
             place.through("fred", text)
+
+    def test_nor_one_for_the_very_same_columns(self, place: Locked) -> None:
+        """What runs is the same: the lock adds the filter that the text lost."""
+        whole = opened(place, "olga", COUNT)
+        text = without_filter(whole)
+        assert text != whole
+        assert place.through("olga", text) == place.through("olga", whole)
+        with place.lab.connect_bare() as connection:
+            every = connection.cursor().execute(COUNT).fetchall()
+        assert [tuple(row) for row in every] != place.through("olga", text)
 
     @pytest.mark.parametrize(
         "sql",

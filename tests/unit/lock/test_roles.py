@@ -41,6 +41,27 @@ class TestBare:
         assert await asking.access("ana", "gov") == (200, False)
         assert await asking.select("mo", PEOPLE, "id") == (200, False)
 
+    async def test_its_filter_holds_again_below_the_text_s_own(self, asking: Asking) -> None:
+        people = TableName.parse(PEOPLE)
+        here = replace(READING, filters={people: "region = 'EU'"})
+        await asking.active.open(here)
+        assert await asking.filters("ana", PEOPLE) == (200, [{"expression": "region = 'EU'"}])
+        await asking.active.open(replace(here, query_id="q2"))
+        assert await asking.filters("ana", PEOPLE) == (200, [{"expression": "region = 'EU'"}])
+
+    async def test_of_two_filters_a_row_passes_either(self, asking: Asking) -> None:
+        people = TableName.parse(PEOPLE)
+        await asking.active.open(replace(READING, filters={people: "a = 1"}))
+        await asking.active.open(replace(READING, query_id="q2", filters={people: "b = 2"}))
+        either = "(a = 1) OR (b = 2)"
+        barrier = f'({either}) AND CASE WHEN "system"."builtin".random() < 0 THEN FALSE'
+        assert await asking.filters("ana", PEOPLE) == (
+            200,
+            [{"expression": f"{barrier} ELSE ({either}) END"}],
+        )
+        await asking.active.open(replace(READING, query_id="q3"))
+        assert await asking.filters("ana", PEOPLE) == (200, [])
+
     async def test_columns_of_two_statements_do_not_add_up(self, asking: Asking) -> None:
         other = replace(READING, query_id="q2", reads={TableName.parse(PEOPLE): frozenset({"ssn"})})
         await asking.active.open(READING)

@@ -42,6 +42,7 @@ def decision(query_id: str = "q1", principal: str = "alice", **changes: object) 
         now() + timedelta(minutes=5),
         {TableName("lake", "a.b", 'c"'): frozenset({"id", "región"})},
         keyed=True,
+        filters={TableName("lake", "a.b", 'c"'): "\"región\" = 'EU'"},
     )
     return replace(found, **changes)
 
