@@ -9,7 +9,7 @@ from tests.bench.ratios import interleaved
 
 TABLES = {
     "lake.claims.claims": (
-        ("claim_id", "varchar"),
+        ("claim_id", "bigint"),
         ("member_id", "varchar"),
         ("provider_id", "varchar"),
         ("region", "varchar"),
@@ -22,7 +22,7 @@ TABLES = {
 """The tables that the comparison's OPA knows, with the columns that are asked."""
 
 STATEMENTS = {
-    "one_row": "SELECT count(*) FROM lake.claims.claims WHERE claim_id = 'none'",
+    "one_row": "SELECT count(*) FROM lake.claims.claims WHERE claim_id = 0",
     "filtered_masked": "SELECT claim_id, region, paid FROM lake.claims.claims LIMIT 100",
     "aggregate": (
         "SELECT region, status, count(*), sum(paid) FROM lake.claims.claims GROUP BY 1, 2"
