@@ -155,6 +155,8 @@ class RelayedQuery:
             if self.record.error is not None:
                 return self._failed(base, page)
             return self._shown(base, _stats(page, poll), page=page)
+        if page.rows:
+            self._relayed.read_ahead(handle)
         token = poll.token + 1
         following = replace(poll, phase="executing", token=token, relay=self._at)
         return self._shown(

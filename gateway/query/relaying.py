@@ -18,6 +18,7 @@ import structlog
 from gateway.audit.model import Result
 from gateway.engines.relay import RelayEngine
 from gateway.errors import MeshgateError
+from gateway.query.ahead import ReadAhead, Slots
 from gateway.query.asked import Asked
 from gateway.query.plan import Plan
 from gateway.query.reads import filters_of, keyed, reads_of
@@ -58,6 +59,7 @@ class Relayed:
         self._query_id = query_id
         self._record = record
         self._again = again
+        self._ahead = ReadAhead(relays.engine, relays.slots)
 
     async def page(self, handle: Handle, patience: float) -> RelayedPage:
         """The next page; where the cluster lost the statement before its first row, once more.
@@ -67,7 +69,7 @@ class Relayed:
 
         """
         try:
-            page = await self._relays.engine.page(handle, patience)
+            page = await self._ahead.page(handle, patience)
         except MeshgateError as error:
             page = await self._once_more(handle, error, patience)
         if page.rows:
@@ -84,8 +86,14 @@ class Relayed:
         fresh = await engine.submit(again.governed, again.settings, attempt)
         return await engine.page(fresh, patience)
 
+    def read_ahead(self, handle: Handle) -> None:
+        """Fetch the next page while the client reads this one."""
+        self._ahead.start(handle)
+
     async def cancel(self, handle: Handle, *, partial: bool = False) -> None:
         """End the work on the cluster, or its reading; never raises."""
+        if not partial:
+            self._ahead.drop()
         await self._relays.engine.cancel(handle, partial=partial)
 
     def touch(self, handle: Handle) -> None:
@@ -99,6 +107,7 @@ class Relayed:
             MeshgateError: CONFIGURATION_UNAVAILABLE; send no rows then.
 
         """
+        self._ahead.drop()
         await self._record.end(result, engine_query_id, *self._relays.closing(self._query_id))
 
 
@@ -121,6 +130,7 @@ class Relays:
         recorder: Recorder,
     ) -> None:
         self.engine = engine
+        self.slots = Slots()
         self.statements = statements
         self._active = active
         self._recorder = recorder

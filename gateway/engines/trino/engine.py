@@ -180,6 +180,8 @@ class TrinoEngine:
             found = _merged(found, await self._one(found.next))
         if found.next is None:
             self._passed.drop(handle)
+        elif found.data is None:
+            self._passed.put(handle, found)
         return found
 
     async def _one(self, handle: Handle) -> RelayedPage:

@@ -20,6 +20,7 @@ from tests.unit.protocol.test_relay import drained
 @pytest.fixture
 def world(tmp_path):
     found = relay_world(tmp_path)
+    found.service.relays.slots.free = 0  # what is read ahead has tests of its own
     yield found
     found.close()
 

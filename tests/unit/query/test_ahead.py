@@ -1,0 +1,96 @@
+"""One page is read ahead: never two, never for long, and never instead of the cluster's word."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gateway.errors import MeshgateError
+from gateway.query.ahead import ReadAhead, Slots
+from gateway.relayed import Handle, Progress, RelayedPage
+
+FIRST = Handle("main", "20261121_120000_00001_abcde", "executing", "s", 1)
+SECOND = Handle("main", "20261121_120000_00001_abcde", "executing", "t", 2)
+
+
+class Cluster:
+    """Gives each page as scripted, and notes what it was asked for."""
+
+    def __init__(self, *pages: RelayedPage | MeshgateError) -> None:
+        self.pages = list(pages)
+        self.asked: list[tuple[Handle, float]] = []
+
+    async def page(self, handle: Handle, patience: float = 1.0) -> RelayedPage:
+        self.asked.append((handle, patience))
+        await asyncio.sleep(0)
+        found = self.pages.pop(0)
+        if isinstance(found, MeshgateError):
+            raise found
+        return found
+
+
+def rows(data: bytes) -> RelayedPage:
+    return RelayedPage(Progress("RUNNING"), data=data, rows=1, next=SECOND)
+
+
+EMPTY = RelayedPage(Progress("RUNNING"), next=SECOND)
+
+
+async def test_a_page_with_rows_is_asked_for_once() -> None:
+    cluster, slots = Cluster(rows(b"[[1]]")), Slots(1)
+    ahead = ReadAhead(cluster, slots)
+    ahead.start(FIRST)
+    assert slots.free == 0
+    assert (await ahead.page(FIRST, 1.0)).data == b"[[1]]"
+    assert cluster.asked == [(FIRST, 0.0)]
+    assert slots.free == 1
+
+
+async def test_an_empty_page_is_waited_for_again() -> None:
+    cluster = Cluster(EMPTY, rows(b"[[1]]"))
+    ahead = ReadAhead(cluster, Slots())
+    ahead.start(FIRST)
+    assert (await ahead.page(FIRST, 0.5)).data == b"[[1]]"
+    assert cluster.asked == [(FIRST, 0.0), (FIRST, 0.5)]
+
+
+async def test_another_page_than_the_one_read_ahead_is_asked_for() -> None:
+    cluster = Cluster(rows(b"[[1]]"), rows(b"[[2]]"))
+    ahead = ReadAhead(cluster, Slots())
+    ahead.start(FIRST)
+    await asyncio.sleep(0.01)
+    assert (await ahead.page(SECOND, 1.0)).data == b"[[2]]"
+
+
+async def test_what_waited_a_second_is_asked_for_anew() -> None:
+    now = 0.0
+    gone = MeshgateError("USER_CANCELED", "ended elsewhere")
+    ahead = ReadAhead(Cluster(rows(b"[[1]]"), gone), slots := Slots(1), lambda: now)
+    ahead.start(FIRST)
+    await asyncio.sleep(0.01)
+    now = 1.0
+    with pytest.raises(MeshgateError, match="ended elsewhere"):
+        await ahead.page(FIRST, 1.0)
+    assert slots.free == 1
+
+
+async def test_its_error_is_the_page_s() -> None:
+    ahead = ReadAhead(Cluster(MeshgateError("REMOTE_HOST_GONE", "lost")), slots := Slots(1))
+    ahead.start(FIRST)
+    await asyncio.sleep(0.01)
+    with pytest.raises(MeshgateError, match="lost"):
+        await ahead.page(FIRST, 1.0)
+    assert slots.free == 1
+
+
+async def test_without_room_nothing_is_read_ahead() -> None:
+    cluster, slots = Cluster(rows(b"[[1]]"), rows(b"[[2]]")), Slots(1)
+    one, other = ReadAhead(cluster, slots), ReadAhead(cluster, slots)
+    one.start(FIRST)
+    other.start(SECOND)
+    await asyncio.sleep(0.01)
+    assert cluster.asked == [(FIRST, 0.0)]
+    one.drop()
+    assert slots.free == 1
+    assert (await other.page(SECOND, 1.0)).data == b"[[2]]"
