@@ -22,7 +22,7 @@ def main() -> int:
     began = time.monotonic()
     command = [sys.executable, "-m", "pytest", "tests", "-n", "2", "--dist", "loadgroup", "-rs"]
     command += ["--ignore=tests/trino"]  # it needs servers, which a target of its own starts
-    command += _order()
+    command += order()
     status = subprocess.run(command, check=False).returncode
     print(f"\nmake test took {time.monotonic() - began:.0f} s")
     missing = [(part, what) for part, find, what in LEFT_OUT if find() is None]
@@ -36,7 +36,7 @@ def main() -> int:
 CI_SEED = 702871823
 
 
-def _order() -> list[str]:
+def order() -> list[str]:
     """Random order for people; one known order where a change lands, so that it can be repeated."""
     return [f"--randomly-seed={CI_SEED}"] if os.environ.get("CI") else []
 

@@ -17,7 +17,7 @@ from gateway.server.planning import Mesh
 from gateway.server.world import load_world
 from gateway.session import Session
 from tests.differential.tables import done, write
-from tests.differential.wire import AT_ONCE, Answer, Server, WireError, settled
+from tests.differential.wire import AT_ONCE, Answer, Server, WireError, order_keys, settled
 from tests.lab import tuples
 from tests.oracle.drawn_rows import VIEWS, key_rows, raw_tables, seen_by
 
@@ -161,7 +161,7 @@ class Compared:
         ``refused``: both refused, by different names; ``stricter``: only ours is refused;
         ``looser``: only the other is refused; ``different``: two answers.
         """
-        if same(self.ours, self.wanted, ordered=self.asked.ordered):
+        if same(self.ours, self.wanted, ordered=self.asked.ordered, sql=self.asked.sql):
             return "equal"
         if self.ours.error:
             return "refused" if self.wanted.error else "stricter"
@@ -175,12 +175,21 @@ class Compared:
         return "\n  ".join((f"{self.verdict}, {self.asked.person}: {self.asked.sql}", *sides))
 
 
-def same(one: Answer, other: Answer, *, ordered: bool) -> bool:
-    """Equal names, types and rows, or errors of one name."""
+def same(one: Answer, other: Answer, *, ordered: bool, sql: str = "") -> bool:
+    """Equal names, types and rows, or errors of one name.
+
+    Rows of an ordered ``sql`` that tie may come in any order.
+    """
     if one.error or other.error:
         return one.error == other.error
-    rows = (settled(answer.rows, ordered=ordered) for answer in (one, other))
-    return one.heads == other.heads and next(rows) == next(rows)
+    if one.heads != other.heads:
+        return False
+    first, second = (settled(answer.rows, ordered=ordered) for answer in (one, other))
+    keys = order_keys(sql, one.heads) if first != second and ordered else None
+    if keys is None:
+        return first == second
+    tied = [[[row[key] for key in keys] for row in rows] for rows in (first, second)]
+    return tied[0] == tied[1] and sorted(first, key=repr) == sorted(second, key=repr)
 
 
 class Side(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import re
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -140,6 +141,33 @@ def settled(rows: Sequence[tuple[Any, ...]], *, ordered: bool) -> list[Any]:
     """Rows as comparable values: doubles to 12 digits, unordered ones sorted."""
     found = [tuple(map(_plain, row)) for row in rows]
     return found if ordered else sorted(found, key=repr)
+
+
+_WORDS = re.compile(r"(?i)\s+(ASC|DESC|NULLS\s+(FIRST|LAST))\b")
+_NAME = re.compile(r'(?:\w+\.)?"?(\w+)"?')
+_ORDER = re.compile(r"(?i)\bORDER\s+BY\s+([^()]*)$")
+
+
+def order_keys(sql: str, heads: Sequence[tuple[str, str]]) -> list[int] | None:
+    """Which output columns the statement's last ORDER BY names, in order; None if unsure.
+
+    Rows that agree in all of them may come in any order.
+    """
+    found = _ORDER.search(sql)
+    if found is None:
+        return None
+    names = [name.lower() for name, _ in heads]
+    keys: list[int] = []
+    for item in _WORDS.sub("", found[1]).split(","):
+        word = item.strip()
+        named = _NAME.fullmatch(word)
+        if word.isdigit() and 1 <= int(word) <= len(names):
+            keys.append(int(word) - 1)
+        elif named and names.count(named[1].lower()) == 1:
+            keys.append(names.index(named[1].lower()))
+        else:
+            return None
+    return keys
 
 
 def _plain(value: Any) -> Any:

@@ -24,6 +24,7 @@ from tests.parts import REQUIRED, jdk, opa_path, postgres_programs, rest_jar, tr
 from tests.realparts import addresses
 from tests.realparts.lab import laboratory
 from tests.realparts.process import PartError
+from tests.run import order
 
 _DEFAULT = ".run/lab.json"
 _LOGS = ".run/lab-logs"
@@ -100,6 +101,7 @@ def _sweep() -> None:
 
 def _test(file: Path, root: Path, words: Sequence[str]) -> int:
     command = [sys.executable, "-m", "pytest", "tests/trino", "-n", "2", "--dist", "loadgroup"]
+    command += order()
     environment = {**os.environ, addresses.VARIABLE: str(file)}
     status = subprocess.run([*command, "-rs", *words], env=environment, check=False).returncode
     if status:

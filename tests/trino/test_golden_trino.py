@@ -39,6 +39,6 @@ def test_recorded_answers_are_trinos(views: Views) -> None:
     wrong = [
         (one, answer, known[one.person, one.sql])
         for one, answer in zip(asked, answers, strict=True)
-        if not same(answer, known[one.person, one.sql].answer, ordered=one.ordered)
+        if not same(answer, known[one.person, one.sql].answer, ordered=one.ordered, sql=one.sql)
     ]
     assert wrong == []

@@ -67,13 +67,14 @@ class TestThroughTheGateway:
 
     def test_nor_one_for_the_very_same_columns(self, place: Locked) -> None:
         """What runs is the same: the lock adds the filter that the text lost."""
-        whole = opened(place, "olga", COUNT)
+        whole = opened(place, "cora", COUNT)
         text = without_filter(whole)
         assert text != whole
-        assert place.through("olga", text) == place.through("olga", whole)
+        rows = place.through("cora", text)
+        assert rows == place.through("cora", whole)
         with place.lab.connect_bare() as connection:
             every = connection.cursor().execute(COUNT).fetchall()
-        assert [tuple(row) for row in every] != place.through("olga", text)
+        assert [list(row)[:1] for row in every] != [list(row)[:1] for row in rows]
 
     @pytest.mark.parametrize(
         "sql",
