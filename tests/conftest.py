@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 _ALL = list(HealthCheck)
@@ -27,3 +29,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         params = "" if known.params is None else f"[{known.params}]"
         last = f"{known.names[-1]}{params}@{mark.args[0]}"
         item._id = replace(known, names=(*known.names[:-1], last), params=None)
+
+
+@pytest.fixture(autouse=True)
+def _logs_of_its_own() -> Iterator[None]:
+    """A command that a test ran in this process set how much is logged: not for the next test."""
+    yield
+    structlog.reset_defaults()

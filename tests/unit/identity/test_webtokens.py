@@ -89,7 +89,7 @@ WRONG_CLAIMS = {
     "no expiry": {"exp": None},
     "an expiry beyond numbers": {"exp": float("inf")},
     "an expiry that is text": {"exp": "soon"},
-    "not yet valid": {"nbf": int(time.time()) + 120},
+    "not yet valid": {"nbf": int(time.time()) + 86_400},
     "nobody": {"sub": None},
     "an empty name": {"sub": ""},
 }

@@ -32,7 +32,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     catalogs.mkdir()
     (catalogs / "principals.yaml").write_text(PEOPLE, encoding="utf-8")
     one = table(("f-eq", "secret"), {"v": ("m-token", "m-first4"), "i": ("hidden",)})
-    monkeypatch.setattr(policy, "load_catalog", lambda _: snapshot(one))
+    monkeypatch.setattr(policy, "load_catalog", lambda *_, **__: snapshot(one))
     return catalogs
 
 
@@ -58,7 +58,9 @@ def test_check(world: Path, tmp_path: Path) -> None:
 
 
 def test_check_finds_masks_that_do_not_fit(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(policy, "load_catalog", lambda _: snapshot(table((), {"i": ("m-token",)})))
+    monkeypatch.setattr(
+        policy, "load_catalog", lambda *_, **__: snapshot(table((), {"i": ("m-token",)}))
+    )
     code, text = run("check", LAB, "--catalogs", world)
     assert code == 1
     assert "mask token does not apply to integer" in text

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.engines.trino import probes
 from gateway.engines.trino.engine import TrinoEngine
@@ -190,14 +191,12 @@ async def test_a_canary_that_fails_otherwise_proves_nothing(probe: Probe) -> Non
     assert await _rounds(health, 3) == [State.UNKNOWN, State.UNKNOWN, State.DOWN]
 
 
-async def test_without_a_second_lock_it_is_not_asked_for(
-    probe: Probe, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_without_a_second_lock_it_is_not_asked_for(probe: Probe) -> None:
     health, _, _ = await probe(Cluster(locked=False, shut=False), second_lock="off")
     assert await _rounds(health, 2) == [State.UNKNOWN, State.HEALTHY]
-    health._warn_of_settings()
-    logged = capsys.readouterr()
-    assert "trino.second_lock_off" in logged.out + logged.err
+    with capture_logs() as logged:
+        health._warn_of_settings()
+    assert "trino.second_lock_off" in {entry["event"] for entry in logged}
 
 
 async def test_restricted_statements_want_a_proven_version(
