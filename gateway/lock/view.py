@@ -10,14 +10,13 @@ from functools import cached_property
 from gateway.catalog.model import CatalogSnapshot, Table, TokenDomain
 from gateway.lock.wire import DoubtError
 from gateway.names import TableName
-from gateway.policy.model import TableDecision
+from gateway.policy.model import KEYED_MASKS, TableDecision
 from gateway.sql.native import Native, native, natively
 
 Written = MutableMapping[Hashable, Native]
 """Native forms that were checked once, by table and all they were made from."""
 
 _METADATA = "metadata"
-_KEYED = frozenset({"token", "keyed-hash"})
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class DirectTable:
         """The key of every mask that needs one: token domain and version."""
         domains = self.snapshot.token_domains
         masks = {c.name: c.mask.kind for c in self.decided.columns if c.mask is not None}
-        named = {c.token_domain for c in self.table.columns if masks.get(c.name) in _KEYED}
+        named = {c.token_domain for c in self.table.columns if masks.get(c.name) in KEYED_MASKS}
         return tuple((name, domains[name].active.v) for name in sorted(domains) if name in named)
 
     @cached_property

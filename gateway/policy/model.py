@@ -39,6 +39,10 @@ class CompoundCondition:
 Condition = FieldCondition | CompoundCondition
 
 
+KEYED_MASKS = frozenset({"token", "keyed-hash"})
+"""The kinds of mask that need the key of a token domain."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mask:
     """One mask of the closed vocabulary; ``params`` sorted by name."""
@@ -49,6 +53,11 @@ class Mask:
     def param(self, name: str) -> Scalar:
         """A parameter's value; KeyError if the kind has none of that name."""
         return dict(self.params)[name]
+
+    @property
+    def keyed(self) -> bool:
+        """Whether its values are made with the key of the column's token domain."""
+        return self.kind in KEYED_MASKS
 
 
 @dataclass(frozen=True, slots=True)

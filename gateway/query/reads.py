@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from gateway.names import TableName
-from gateway.policy.model import Condition, FieldCondition
+from gateway.sql.conditions import columns_of
 from gateway.sql.model import GovernedQuery, Scan
 from gateway.sql.native import native_filter
-
-_KEYED = frozenset({"token", "keyed-hash"})
 
 
 def reads_of(governed: GovernedQuery) -> Mapping[TableName, frozenset[str]]:
@@ -23,7 +21,7 @@ def reads_of(governed: GovernedQuery) -> Mapping[TableName, frozenset[str]]:
         columns = found.setdefault(scan.table.name, set())
         columns.update(scan.used)
         if scan.decision.row_filter is not None:
-            columns.update(_fields(scan.decision.row_filter))
+            columns.update(columns_of(scan.decision.row_filter))
     return MappingProxyType({name: frozenset(columns) for name, columns in found.items()})
 
 
@@ -44,12 +42,4 @@ def keyed(governed: GovernedQuery) -> bool:
 
 def _keyed(scan: Scan) -> bool:
     decided = (scan.decision.column(name) for name in scan.used)
-    return any(c is not None and c.mask is not None and c.mask.kind in _KEYED for c in decided)
-
-
-def _fields(condition: Condition) -> Iterator[str]:
-    if isinstance(condition, FieldCondition):
-        yield condition.field
-        return
-    for part in condition.parts:
-        yield from _fields(part)
+    return any(c is not None and c.mask is not None and c.mask.keyed for c in decided)

@@ -20,7 +20,6 @@ _LOG = structlog.get_logger()
 _LOOK_SECONDS = 2.0
 _AGAIN_SECONDS = 30.0
 _TRUST_SECONDS = 300.0
-_KEYED = frozenset({"token", "keyed-hash"})
 _UNTESTED = "the token self-test has not run on this cluster yet"
 
 
@@ -116,7 +115,7 @@ def _of_scan(scan: Scan) -> set[str]:
     found: set[str] = set()
     for name in scan.used:
         decided, column = scan.decision.column(name), scan.table.column(name)
-        keyed = decided is not None and decided.mask is not None and decided.mask.kind in _KEYED
+        keyed = decided is not None and decided.mask is not None and decided.mask.keyed
         if keyed and column is not None and column.token_domain is not None:
             found.add(column.token_domain)
     return found

@@ -113,12 +113,12 @@ def is_plain(condition: Condition, table: Table) -> bool:
         return False
     if isinstance(condition, CompoundCondition) and condition.operator == "and":
         return all(is_plain(part, table) for part in condition.parts)
-    return len(_columns(condition)) == 1 and _is_domain(condition, table)
+    return len(columns_of(condition)) == 1 and _is_domain(condition, table)
 
 
 def _is_domain(condition: Condition, table: Table) -> bool:
     if isinstance(condition, CompoundCondition):
-        name = next(iter(_columns(condition)))
+        name = next(iter(columns_of(condition)))
         column = table.column(name)
         inverted_float = condition.operator == "not" and (not column or column.type.base in FLOATS)
         return not inverted_float and all(_is_domain(part, table) for part in condition.parts)
@@ -128,7 +128,8 @@ def _is_domain(condition: Condition, table: Table) -> bool:
     return not (condition.operator in {"ne", "nin"} and column.type.base in FLOATS)
 
 
-def _columns(condition: Condition) -> frozenset[str]:
+def columns_of(condition: Condition) -> frozenset[str]:
+    """The columns a condition tests."""
     if isinstance(condition, FieldCondition):
         return frozenset([condition.field])
-    return frozenset[str]().union(*(_columns(part) for part in condition.parts))
+    return frozenset[str]().union(*(columns_of(part) for part in condition.parts))

@@ -47,8 +47,7 @@ def _natively(
     if column.mask is None:
         return column
     known = table.column(column.name)
-    keyed = column.mask.kind in {"token", "keyed-hash"}
-    keyless = keyed and (known is None or known.token_domain not in token_domains)
+    keyless = column.mask.keyed and (known is None or known.token_domain not in token_domains)
     if column.mask.kind == SALTED or keyless:
         return ColumnDecision(column.name, "deny", None, column.rules, column.discoverable)
     return column
