@@ -12,6 +12,9 @@ import trino
 from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.catalog.sql import SqlCatalog
 
+from tests.differential.sides import PEOPLE, Asked, Native, Relayed, Rewritten, Views, make
+from tests.differential.tables import done
+from tests.differential.wire import Server
 from tests.parts import missing
 from tests.realparts import addresses
 from tests.realparts.addresses import Addresses
@@ -59,6 +62,48 @@ def governed(lab: Addresses) -> Addresses:
 def rest(lab: Addresses) -> Addresses:
     """The lab with the Iceberg REST catalog."""
     return _part(lab, "rest")
+
+
+@pytest.fixture(scope="session")
+def drawn(lab: Addresses) -> Iterator[Server]:
+    """A Trino without access control; what each person of world ``drawn`` should see is written."""
+    with closing(Server(lab.bare, "drawn")) as made:
+        make(made)
+        yield made
+
+
+@pytest.fixture(scope="session")
+def views(drawn: Server) -> Iterator[Views]:
+    """Statements over what each person should see."""
+    with closing(Views(drawn)) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def rewritten(drawn: Server) -> Iterator[Rewritten]:
+    """Governed texts without access control."""
+    with closing(Rewritten(drawn)) as made:
+        # The first statement raises the recursion limit, which Hypothesis would mind.
+        done(drawn, str(made.text(Asked(PEOPLE[0], "SELECT 1 FROM areas"))))
+        yield made
+
+
+@pytest.fixture(scope="session")
+def native(drawn: Server, locked: Addresses) -> Iterator[Native]:
+    """Direct logins that read raw tables, where Trino enforces."""
+    assert drawn
+    if not set(PEOPLE) <= set(locked.passwords):
+        missing("trino", "the lab serves no domain drawn")
+    with closing(Native(locked.locked, locked.passwords)) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def relayed(drawn: Server, governed: Addresses) -> Iterator[Relayed]:
+    """The gateway before the Trino that asks it."""
+    assert drawn
+    with closing(Relayed(governed.gateway)) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -34,13 +34,14 @@ from gateway.query.service import QueryService, Sources
 from gateway.session import Session
 from gateway.sql.model import GovernedQuery
 from gateway.state.decisions import StoredDecisions
-from gateway.state.store import Store
+from gateway.state.store import Change, Store
 from tests.realparts import trino
 from tests.realparts.addresses import Addresses
 from tests.realparts.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 _START_SECONDS = 120
+_CLOSE_ALL = "DELETE FROM active_decision"
 Answer = tuple[int, bytes]
 Forward = Callable[[], Awaitable[Answer]]
 Fault = Callable[[Forward], Awaitable[Answer]]
@@ -145,8 +146,10 @@ class Locked:
         )
 
     def reset(self) -> None:
-        """Forget pins, faults and counts; the policies are the demo's again."""
+        """Forget decisions, pins, faults and counts; the policies are the demo's again."""
         self.restore()
+        asyncio.run(self.store.write(Change(lambda database: database.execute(_CLOSE_ALL))))
+        self.active = StoredDecisions(self.store)
         self.ahead += 1  # the lock looks at once
         self.switch.lock = self.fresh()
         self.switch.faults.clear()

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.differential.golden import questions, record, recorded
-from tests.differential.sides import Views, make, same
-from tests.differential.wire import AT_ONCE, Server
-from tests.realparts.addresses import Addresses
+from tests.differential.sides import Views, same
+from tests.differential.wire import AT_ONCE
 
 pytestmark = [pytest.mark.xdist_group("differential"), pytest.mark.timeout(1200)]
 
 REWRITE = os.environ.get("MESHGATE_REWRITE") == "1"
-
-
-@pytest.fixture(scope="module")
-def views(lab: Addresses) -> Iterator[Views]:
-    server = Server(lab.bare, "golden")
-    make(server)
-    server.close()
-    made = Views(server)
-    yield made
-    made.close()
 
 
 def test_recorded_answers_are_trinos(views: Views) -> None:

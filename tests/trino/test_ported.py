@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.differential.sides import PEOPLE, Asked, Native, Rewritten, Views, make, same
-from tests.differential.wire import Answer, Server, settled
-from tests.realparts.addresses import Addresses
+from tests.differential.sides import PEOPLE, Asked, Native, Rewritten, Views, same
+from tests.differential.wire import Answer, settled
 
 pytestmark = pytest.mark.xdist_group("differential")
 
@@ -40,35 +38,6 @@ def _lines() -> list[Line]:
 
 
 QUESTIONS = [line for line in _lines() if line.person in PEOPLE]
-
-
-@pytest.fixture(scope="module")
-def server(lab: Addresses) -> Iterator[Server]:
-    made = Server(lab.bare, "ported")
-    make(made)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def rewritten(server: Server) -> Iterator[Rewritten]:
-    made = Rewritten(server)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def views(server: Server) -> Iterator[Views]:
-    made = Views(server)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def native(locked: Addresses) -> Iterator[Native]:
-    made = Native(locked.locked, locked.passwords)
-    yield made
-    made.close()
 
 
 def _as_wanted(line: Line, found: Answer) -> bool:
