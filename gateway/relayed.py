@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from gateway.errors import MeshgateError
@@ -82,3 +82,16 @@ class RelayedPage:
     warnings: tuple[Warning_, ...] = ()
     update_type: str | None = None
     update_count: int | None = None
+
+    def then(self, after: RelayedPage) -> RelayedPage:
+        """Both pages as one, ``after`` being the next; no more than one of them has rows."""
+        if self.data is not None and after.data is not None:
+            raise ValueError("two pages with rows are not one")
+        return replace(
+            after,
+            columns=after.columns or self.columns,
+            data=self.data if after.data is None else after.data,
+            rows=self.rows + after.rows,
+            update_type=after.update_type or self.update_type,
+            update_count=self.update_count if after.update_count is None else after.update_count,
+        )

@@ -12,6 +12,8 @@ from gateway.relayed import Handle, RelayedPage
 
 _SLOTS = 48  # pages of about a mebibyte held for clients that have not asked yet
 _FRESH_SECONDS = 1.0
+_SMALL_BYTES = 64 << 10
+_END_SECONDS = 0.02
 
 
 @dataclass(slots=True)
@@ -41,6 +43,8 @@ class ReadAhead:
 
     def start(self, handle: Handle) -> None:
         """Begin to fetch the page of a handle, where there is room."""
+        if handle == self._handle:
+            return
         self.drop()
         if self._slots.free > 0:
             self._slots.free -= 1
@@ -60,6 +64,25 @@ class ReadAhead:
         finally:
             self.drop()
         return await self._engine.page(handle, patience)
+
+    async def with_end(self, page: RelayedPage) -> RelayedPage:
+        """A few rows with the statement's end, where that comes at once: one exchange less.
+
+        Any other page after this one, errors included, is left to whoever asks for it.
+        """
+        if page.next is None or page.data is None or len(page.data) > _SMALL_BYTES:
+            return page
+        self.start(page.next)
+        if self._task is None:
+            return page
+        done, _ = await asyncio.wait({self._task}, timeout=_END_SECONDS)
+        if not done or self._task.cancelled() or self._task.exception() is not None:
+            return page
+        last, _ = self._task.result()
+        if last.next is not None or last.data is not None or last.error is not None:
+            return page
+        self.drop()
+        return page.then(last)
 
     def drop(self) -> None:
         """Forget what was read ahead, and stop what still is."""

@@ -74,6 +74,7 @@ class Relayed:
             page = await self._once_more(handle, error, patience)
         if page.rows:
             self._again = None
+            page = await self._ahead.with_end(page)
         return page
 
     async def _once_more(

@@ -177,7 +177,7 @@ class TrinoEngine:
             found = await self._one(handle)
         while found.next is not None and found.data is None and time.monotonic() < until:
             self._passed.put(handle, found)
-            found = _merged(found, await self._one(found.next))
+            found = found.then(await self._one(found.next))
         if found.next is None:
             self._passed.drop(handle)
         elif found.data is None:
@@ -246,14 +246,3 @@ class TrinoEngine:
             _LOG.warning(
                 "trino.cancel_failed", upstream=handle.upstream_id, cause=type(error).__name__
             )
-
-
-def _merged(before: RelayedPage, after: RelayedPage) -> RelayedPage:
-    """Keep what only a page that was stepped over had told."""
-    count = before.update_count if after.update_count is None else after.update_count
-    return replace(
-        after,
-        columns=after.columns or before.columns,
-        update_type=after.update_type or before.update_type,
-        update_count=count,
-    )

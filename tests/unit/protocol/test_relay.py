@@ -52,9 +52,8 @@ async def test_rows_and_columns_pass_through_as_they_are(world):
         reply = await client.get(page["nextUri"])
         seen.append(reply.body)
         page = reply.page
-    for batch, body in zip(world.cluster.batches, seen, strict=False):
+    for batch, body in zip(world.cluster.batches, seen, strict=True):
         assert b'"columns":' + COLUMNS + b',"data":' + batch + b',"stats":' in body
-    assert b'"data"' not in seen[-1]
     assert page["stats"]["state"] == "FINISHED"
 
 
@@ -88,7 +87,7 @@ async def test_numbers_of_restricted_statements_stay_inside(world):
 
 async def test_notes_are_the_same_on_every_page(world):
     pages = await world.client().pages(RESTRICTED)
-    assert len(pages) == 4
+    assert len(pages) == 3
     assert pages[0]["warnings"]
     assert all(page["warnings"] == pages[0]["warnings"] for page in pages)
 
@@ -164,10 +163,12 @@ async def test_both_records_stand(world):
 
 async def test_current_page_again_older_gone(world):
     client = world.client()
+    world.cluster.batches.append(b"[[4]]")
     first = (await client.post(PLAIN)).page["nextUri"]
     one = await client.get(first)
+    asked = list(world.cluster.asked)
     assert (await client.get(first)).body == one.body
-    assert len(world.cluster.asked) == 1
+    assert world.cluster.asked == asked
     two = await client.get(one.page["nextUri"])
     assert (await client.get(first)).status == 410
     assert (await client.get(one.page["nextUri"])).body == two.body
@@ -284,7 +285,7 @@ async def test_a_lost_statement_fails_after_its_first_row(world):
     page = (await world.client().get(page["nextUri"])).page
     assert page["data"]
     world.cluster.fails_once = lost()
-    ended = (await world.client().get(page["nextUri"])).page
+    ended = (await drained(world.client(), page))[-1]
     assert ended["error"]["errorName"] == "REMOTE_HOST_GONE"
     assert len(world.cluster.submitted) == 1
 
@@ -311,10 +312,10 @@ async def test_without_records_nothing_runs(world):
 async def test_without_a_record_of_the_end_no_last_rows(world):
     page = (await world.client().post(PLAIN)).page
     page = (await world.client().get(page["nextUri"])).page
-    page = (await world.client().get(page["nextUri"])).page
     world.store.close()
     ended = (await world.client().get(page["nextUri"])).page
     assert ended["error"]["errorName"] == "CONFIGURATION_UNAVAILABLE"
+    assert "data" not in ended
 
 
 async def test_metadata_and_commands_do_not_reach_the_cluster(world):

@@ -94,3 +94,43 @@ async def test_without_room_nothing_is_read_ahead() -> None:
     one.drop()
     assert slots.free == 1
     assert (await other.page(SECOND, 1.0)).data == b"[[2]]"
+
+
+LAST = RelayedPage(Progress("FINISHED", percent=100), update_count=7)
+
+
+async def test_few_rows_come_with_the_end_that_follows_at_once() -> None:
+    ahead = ReadAhead(Cluster(LAST), slots := Slots(1))
+    found = await ahead.with_end(rows(b"[[1]]"))
+    assert (found.data, found.rows, found.next) == (b"[[1]]", 1, None)
+    assert (found.progress.state, found.update_count) == ("FINISHED", 7)
+    assert slots.free == 1
+
+
+@pytest.mark.parametrize(
+    "after",
+    [rows(b"[[2]]"), EMPTY, RelayedPage(Progress("FAILED"), error=MeshgateError("DIVISION_BY_ZERO", "late"))],
+)
+async def test_what_is_not_the_end_is_left_for_its_own_address(after: RelayedPage) -> None:
+    cluster = Cluster(after, after)
+    ahead = ReadAhead(cluster, Slots())
+    page = rows(b"[[1]]")
+    assert await ahead.with_end(page) is page
+    found = await ahead.page(SECOND, 0.5)
+    assert (found.data, found.error) == (after.data, after.error)
+
+
+async def test_an_end_that_failed_to_come_is_met_by_who_asks_for_it() -> None:
+    gone = MeshgateError("REMOTE_HOST_GONE", "lost")
+    ahead = ReadAhead(Cluster(gone), Slots())
+    page = rows(b"[[1]]")
+    assert await ahead.with_end(page) is page
+    with pytest.raises(MeshgateError, match="lost"):
+        await ahead.page(SECOND, 0.5)
+
+
+async def test_many_rows_wait_for_nothing() -> None:
+    cluster = Cluster(LAST)
+    page = rows(b"[[1" + b"1" * 100_000 + b"]]")
+    assert await ReadAhead(cluster, Slots()).with_end(page) is page
+    assert cluster.asked == []
