@@ -66,23 +66,31 @@ class ReadAhead:
         return await self._engine.page(handle, patience)
 
     async def with_end(self, page: RelayedPage) -> RelayedPage:
-        """A few rows with the statement's end, where that comes at once: one exchange less.
+        """A few rows with the empty pages after them, often up to the end: fewer exchanges.
 
-        Any other page after this one, errors included, is left to whoever asks for it.
+        Rows and errors after them are left for whoever asks for the next page.
         """
-        if page.next is None or page.data is None or len(page.data) > _SMALL_BYTES:
+        if page.data is None or len(page.data) > _SMALL_BYTES:
             return page
-        self.start(page.next)
-        if self._task is None:
-            return page
-        done, _ = await asyncio.wait({self._task}, timeout=_END_SECONDS)
+        until = self._clock() + _END_SECONDS
+        while page.next is not None:
+            self.start(page.next)
+            after = await self._soon(until - self._clock())
+            if after is None or after.data is not None or after.error is not None:
+                break
+            self.drop()
+            page = page.then(after)
+        return page
+
+    async def _soon(self, seconds: float) -> RelayedPage | None:
+        """What is being read ahead, if it comes so soon."""
+        if self._task is None or seconds <= 0:
+            return None
+        done, _ = await asyncio.wait({self._task}, timeout=seconds)
         if not done or self._task.cancelled() or self._task.exception() is not None:
-            return page
-        last, _ = self._task.result()
-        if last.next is not None or last.data is not None or last.error is not None:
-            return page
-        self.drop()
-        return page.then(last)
+            return None
+        found, _ = self._task.result()
+        return found
 
     def drop(self) -> None:
         """Forget what was read ahead, and stop what still is."""

@@ -204,9 +204,9 @@ class Relays:
             if not await self._recorder.end_if(taking, found.query_id, result, upstream):
                 continue
             told(found.query_id, result.state)
-            await self._active.close(found.query_id)
             if found.handle is not None:
                 await self.engine.cancel(found.handle)
+            await self._active.close(found.query_id)
 
     def closing(self, query_id: str) -> tuple[Change[None], Change[bool]]:
         """The changes that forget an ended statement."""

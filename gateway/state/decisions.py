@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,8 +60,9 @@ class StoredDecisions:
         await self._store.write(self.opening(decision))
 
     async def close(self, query_id: str) -> None:
-        """Forget it; never raises."""
-        self._store.post(self.closing(query_id))
+        """Forget it, durably where the store answers; never raises."""
+        with contextlib.suppress(MeshgateError):
+            await self._store.write(self.closing(query_id))
 
     def opening(self, decision: ActiveDecision) -> Change[None]:
         """Return the change ``open`` makes, to be committed with others."""

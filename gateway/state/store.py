@@ -88,10 +88,6 @@ class Store:
         answer: _T = await self._reader.ask(run)
         return answer
 
-    def post(self, change: Change[Any]) -> None:
-        """Commit a change some time soon; nobody learns whether it worked."""
-        self._writer.post(change.run)
-
     def close(self) -> None:
         """Write what waits, then stop. Idempotent."""
         self._writer.close()

@@ -99,25 +99,46 @@ async def test_without_room_nothing_is_read_ahead() -> None:
 LAST = RelayedPage(Progress("FINISHED", percent=100), update_count=7)
 
 
+THIRD = Handle("main", "20261121_120000_00001_abcde", "executing", "u", 3)
+
+
 async def test_few_rows_come_with_the_end_that_follows_at_once() -> None:
-    ahead = ReadAhead(Cluster(LAST), slots := Slots(1))
+    cluster = Cluster(RelayedPage(Progress("RUNNING"), next=THIRD), LAST)
+    ahead = ReadAhead(cluster, slots := Slots(1))
     found = await ahead.with_end(rows(b"[[1]]"))
     assert (found.data, found.rows, found.next) == (b"[[1]]", 1, None)
     assert (found.progress.state, found.update_count) == ("FINISHED", 7)
+    assert cluster.asked == [(SECOND, 0.0), (THIRD, 0.0)]
     assert slots.free == 1
 
 
 @pytest.mark.parametrize(
     "after",
-    [rows(b"[[2]]"), EMPTY, RelayedPage(Progress("FAILED"), error=MeshgateError("DIVISION_BY_ZERO", "late"))],
+    [rows(b"[[2]]"), RelayedPage(Progress("FAILED"), error=MeshgateError("DIVISION_BY_ZERO", "x"))],
 )
-async def test_what_is_not_the_end_is_left_for_its_own_address(after: RelayedPage) -> None:
-    cluster = Cluster(after, after)
-    ahead = ReadAhead(cluster, Slots())
+async def test_rows_and_errors_are_left_for_their_own_address(after: RelayedPage) -> None:
+    ahead = ReadAhead(Cluster(after), Slots())
     page = rows(b"[[1]]")
     assert await ahead.with_end(page) is page
     found = await ahead.page(SECOND, 0.5)
     assert (found.data, found.error) == (after.data, after.error)
+
+
+async def test_rows_do_not_wait_for_an_end_that_is_far() -> None:
+    """And their next page is the cluster's current one, so that any gateway can give it."""
+
+    class Slow(Cluster):
+        async def page(self, handle: Handle, patience: float = 1.0) -> RelayedPage:
+            found = await super().page(handle, patience)
+            await asyncio.sleep(5 if handle == THIRD else 0)
+            return found
+
+    cluster = Slow(RelayedPage(Progress("RUNNING"), next=THIRD), LAST)
+    ahead = ReadAhead(cluster, Slots())
+    async with asyncio.timeout(2):
+        found = await ahead.with_end(rows(b"[[1]]"))
+    assert (found.data, found.next) == (b"[[1]]", THIRD)
+    ahead.drop()
 
 
 async def test_an_end_that_failed_to_come_is_met_by_who_asks_for_it() -> None:
