@@ -20,12 +20,8 @@ from gateway.protocol.messages import Page, Stats, error_json
 from gateway.protocol.notes import notes_json
 from gateway.protocol.poll import Poll, Relay, Sealer
 from gateway.protocol.record import QueryRecord
-from gateway.protocol.table import (
-    GoneError,
-    NotHereError,
-    OpenQuery,
-    abandoned,
-)
+from gateway.protocol.served import GoneError, NotHereError, ServedPages
+from gateway.protocol.table import OpenQuery, abandoned
 from gateway.query.relaying import Relayed
 from gateway.relayed import RelayedPage
 from gateway.telemetry import QUERY_DEFECT, QUERY_UNRECORDED, where
@@ -55,6 +51,7 @@ class RelayedQuery:
         self.touched = time.monotonic()
         self.headers: Mapping[str, str] = {}
         self.on_end: Callable[[OpenQuery], None] = lambda _: None
+        self.pages = ServedPages()
         self._relayed = relayed
         self._sealer = sealer
         self._lock = asyncio.Lock()
@@ -62,7 +59,6 @@ class RelayedQuery:
         self._why: MeshgateError | None = None
         self._seal, self._at = seal, seal.relay
         self._served = 0
-        self._page: Page | None = None
 
     def submitted(self, base: str) -> Page:
         """The answer to POST: no columns, no rows, where to go next."""
@@ -77,19 +73,15 @@ class RelayedQuery:
         """
         async with self._lock:
             self.touch()
-            if poll.token == self._served and self._page is not None:
-                return self._page
+            if self._served and poll.token == self._served:
+                return self.pages.again(self.record.query_id)
             if poll.token <= self._served:
                 raise GoneError
             page = await self._next(poll, base)
-            self._served, self._page = poll.token, page
+            self._served = poll.token
+            self.pages.keep(self.record.query_id, page)
             self.touch()
             return page
-
-    @property
-    def held_bytes(self) -> int:
-        """Bytes of rows kept for a client that asks for its page again."""
-        return len(self._page.data or b"") if self._page is not None else 0
 
     def touch(self) -> None:
         """Note that the client is still there."""

@@ -30,9 +30,10 @@ from gateway.protocol.http import (
 )
 from gateway.protocol.poll import Poll, PollKeys, Sealer, UnknownPollError
 from gateway.protocol.relays import RelayedQueries
+from gateway.protocol.served import GoneError, NotHereError
 from gateway.protocol.session import BadRequestError, Headers
 from gateway.protocol.submit import Submitter
-from gateway.protocol.table import GoneError, NotHereError, OpenQuery, RunningQueries
+from gateway.protocol.table import OpenQuery, RunningQueries
 from gateway.query.recording import LoginAttempt
 from gateway.telemetry import QUERY_DEFECT, Metrics, where
 

@@ -15,7 +15,8 @@ from gateway.protocol.pages import RowWriter, data_json
 from gateway.protocol.poll import Poll, Sealer
 from gateway.protocol.producer import Producer, Stream
 from gateway.protocol.record import QueryRecord
-from gateway.protocol.table import GoneError, NotHereError, OpenQuery
+from gateway.protocol.served import GoneError, NotHereError, ServedPages
+from gateway.protocol.table import OpenQuery
 from gateway.protocol.types import PARAMETRIC_DATETIME, columns_json, require_encodable
 from gateway.query.plan import Plan
 from gateway.telemetry import QUERY_UNRECORDED
@@ -47,6 +48,7 @@ class RunningQuery:
         self.touched = time.monotonic()
         self.headers: Mapping[str, str] = {}
         self.on_end: Callable[[OpenQuery], None] = lambda _: None
+        self.pages = ServedPages()
         self._drop = drop
         self._restricted = plan.restricted
         self._sealer = sealer
@@ -56,7 +58,6 @@ class RunningQuery:
         self._producer = Producer(start, RowWriter(plan.columns, precise=precise), seconds)
         self._lock = asyncio.Lock()
         self._served = 0
-        self._page: Page | None = None
         self._started = 0.0
 
     def submitted(self, base: str) -> Page:
@@ -80,21 +81,17 @@ class RunningQuery:
         token = poll.token
         async with self._lock:
             self.touched = time.monotonic()
-            if token == self._served and self._page is not None:
-                return self._page
+            if self._served and token == self._served:
+                return self.pages.again(self.record.query_id)
             if token <= self._served:
                 raise GoneError
             if token != self._served + 1:
                 raise NotHereError
             page = await self._next(token, base)
-            self._served, self._page = token, page
+            self._served = token
+            self.pages.keep(self.record.query_id, page)
             self.touched = time.monotonic()
             return page
-
-    @property
-    def held_bytes(self) -> int:
-        """Bytes of rows kept for a client that asks for its page again."""
-        return len(self._page.data or b"") if self._page is not None else 0
 
     def touch(self) -> None:
         """Note that the client is still there."""

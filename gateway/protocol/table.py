@@ -19,22 +19,14 @@ from gateway.protocol.messages import Page
 from gateway.protocol.poll import Poll
 from gateway.protocol.properties import duration
 from gateway.protocol.record import QueryRecord, log_line
+from gateway.protocol.served import ServedPages
 from gateway.session import Session
 from gateway.telemetry import Metrics
 
 _LOG = structlog.get_logger()
 _LINGER_SECONDS = 60.0
-_LINGER_BYTES = 64 << 20
 _REMEMBERED = 1000
 _REAP_SECONDS = 5.0
-
-
-class GoneError(Exception):
-    """An older page, forgotten since: HTTP 410."""
-
-
-class NotHereError(Exception):
-    """No such page: HTTP 404."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +50,7 @@ class OpenQuery(Protocol):
     touched: float
     headers: Mapping[str, str]
     on_end: Callable[[OpenQuery], None]
+    pages: ServedPages
     lasts: bool
 
     def submitted(self, base: str) -> Page:
@@ -66,11 +59,6 @@ class OpenQuery(Protocol):
 
     async def page(self, poll: Poll, base: str) -> Page:
         """The page of an address; raises GoneError, NotHereError."""
-        ...
-
-    @property
-    def held_bytes(self) -> int:
-        """Bytes of rows kept for a client that asks for its page again."""
         ...
 
     def touch(self) -> None:
@@ -99,6 +87,7 @@ class RunningQueries:
         self._metrics = metrics
         self._one_ended = asyncio.Event()
         self._queries: dict[str, OpenQuery] = {}
+        self.pages = ServedPages()
         self.elsewhere: Callable[[str], Awaitable[OpenQuery | None]] = _nowhere
         self._records: OrderedDict[str, QueryRecord] = OrderedDict()
 
@@ -121,6 +110,7 @@ class RunningQueries:
         """Take in an admitted statement."""
         self._queries[query.record.query_id] = query
         query.on_end = self._ended
+        query.pages = self.pages
         self._metrics.open_queries.inc()
 
     def get(self, query_id: str) -> OpenQuery | None:
@@ -171,16 +161,10 @@ class RunningQueries:
         self._one_ended.set()
         self._metrics.open_queries.dec()
         self.ended(query.record)
-        self._forget_ended()
 
-    def _forget_ended(self) -> None:
-        """Keep the last pages of ended statements within bounds; the newest stay."""
-        kept = 0
-        for query in reversed(list(self._queries.values())):
-            if query.record.outcome:
-                kept += query.held_bytes
-                if kept > _LINGER_BYTES and self._queries.get(query.record.query_id) is query:
-                    del self._queries[query.record.query_id]
+    def _forget(self, query_id: str) -> None:
+        del self._queries[query_id]
+        self.pages.drop(query_id)
 
     async def reap(self) -> None:
         """End abandoned statements and forget ended ones, for ever."""
@@ -194,10 +178,10 @@ class RunningQueries:
             idle = now - query.touched
             if query.record.outcome:
                 if idle > _LINGER_SECONDS:
-                    del self._queries[query_id]
+                    self._forget(query_id)
             elif idle > self.limits.idle_seconds and query.lasts:
                 # Its client may be at another gateway: the shared state knows when it is idle.
-                del self._queries[query_id]
+                self._forget(query_id)
                 self._metrics.open_queries.dec()
             elif idle > self.limits.idle_seconds:
                 await query.stop("abandoned", abandoned(self.limits.idle_seconds))

@@ -10,7 +10,8 @@ from tests.bench.asking import Asker, Server
 from tests.realparts.addresses import Addresses
 
 OPEN = 1000
-_STATEMENT = "SELECT * FROM lake.claims.claims"
+_STATEMENT = "SELECT * FROM lake.claims.claims LIMIT {}"
+_ROWS = 20_000  # more than a page of a mebibyte
 
 
 def measure(lab: Addresses, gateway: Server) -> dict[str, Any]:
@@ -19,7 +20,8 @@ def measure(lab: Addresses, gateway: Server) -> dict[str, Any]:
     asker = Asker(gateway)
     before = _resident(pid)
     for number in range(OPEN):
-        asker.first_page(f"{_STATEMENT} LIMIT {number + 1}")
+        if asker.first_page(_STATEMENT.format(_ROWS + number)) is None:
+            raise RuntimeError("a statement ended that should stay open")
     held = _resident(pid)
     return {"before_mb": before >> 20, "open_mb": held >> 20, "limit_mb": 1024}
 

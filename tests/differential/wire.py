@@ -6,7 +6,6 @@ import base64
 import http.client
 import json
 import re
-import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -52,13 +51,12 @@ class Server:
     schema: str = ""
     password: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
-    _local: threading.local = field(default_factory=threading.local, init=False, repr=False)
-    _opened: list[http.client.HTTPConnection] = field(default_factory=list, init=False, repr=False)
+    _idle: list[http.client.HTTPConnection] = field(default_factory=list, init=False, repr=False)
 
     def close(self) -> None:
-        """Close the connections of all threads."""
-        while self._opened:
-            self._opened.pop().close()
+        """Close the connections that wait."""
+        while self._idle:
+            self._idle.pop().close()
 
     def run(self, sql: str) -> Answer:
         """Send one statement and read all its pages."""
@@ -97,20 +95,20 @@ class Server:
     def _once(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
         """One exchange; a connection that the server closed meanwhile is opened anew, once."""
         try:
-            return self._over(self._connection(fresh=False), method, path, body)
+            kept = self._idle.pop()  # of all threads: one instruction
+        except IndexError:
+            kept = self._connected()
+        try:
+            answer = self._over(kept, method, path, body)
         except (http.client.HTTPException, ConnectionError):
-            return self._over(self._connection(fresh=True), method, path, body)
-
-    def _connection(self, *, fresh: bool) -> http.client.HTTPConnection:
-        kept: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
-        if kept is not None and not fresh:
-            return kept
-        if kept is not None:
             kept.close()
-        made = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=_SECONDS)
-        self._local.connection = made
-        self._opened.append(made)
-        return made
+            kept = self._connected()
+            answer = self._over(kept, method, path, body)
+        self._idle.append(kept)
+        return answer
+
+    def _connected(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=_SECONDS)
 
     def _over(
         self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None
