@@ -57,10 +57,12 @@ class ReadAhead:
         task = self._task if handle == self._handle else None
         try:
             if task is not None:
-                found, came = await asyncio.shield(task)
-                fresh = self._clock() - came < _FRESH_SECONDS
-                if fresh and (found.data is not None or found.next is None):
-                    return found
+                await asyncio.wait({task})
+                if not task.cancelled():  # by ``drop``, at the statement's end
+                    found, came = task.result()
+                    fresh = self._clock() - came < _FRESH_SECONDS
+                    if fresh and (found.data is not None or found.next is None):
+                        return found
         finally:
             self.drop()
         return await self._engine.page(handle, patience)

@@ -24,7 +24,7 @@ from gateway.query.plan import Plan
 from gateway.query.reads import filters_of, keyed, reads_of
 from gateway.query.recording import Ending, Recorder, Told, as_refusal
 from gateway.relayed import ClientSettings, Handle, RelayedPage
-from gateway.sql.model import GovernedQuery
+from gateway.sql.model import GovernedQuery, Kind
 from gateway.state.active import ActiveDecision
 from gateway.state.decisions import StoredDecisions
 from gateway.state.statements import OpenStatement, OpenStatements
@@ -159,7 +159,10 @@ class Relays:
         )
         if isinstance(handle, Handle) and noted is None:
             self.statements.touch(asked.query_id, handle)
-            return handle, Relayed(self, asked.query_id, record, Again(governed, settings))
+            relayed = Relayed(self, asked.query_id, record, Again(governed, settings))
+            if governed.kind is Kind.QUERY:  # what only reads need not wait for its client
+                relayed.read_ahead(handle)
+            return handle, relayed
         if isinstance(handle, Handle):
             await self.engine.cancel(handle)
         error = noted or handle

@@ -49,6 +49,7 @@ class ScriptedCluster:
     submitted: list = field(default_factory=list)
     cancelled: list = field(default_factory=list)
     asked: list = field(default_factory=list)
+    patience: list = field(default_factory=list)
     error: MeshgateError | None = None
     refuses: MeshgateError | None = None
     fails_once: Exception | None = None
@@ -63,8 +64,9 @@ class ScriptedCluster:
         upstream = f"20261121_120000_{len(self.submitted):05d}_zzzzz"
         return Handle("main", upstream, "queued", "yupstreamslug1", 1, attempt)
 
-    async def page(self, handle, patience=1.0):  # noqa: ARG002 - the seam's signature
+    async def page(self, handle, patience=1.0):
         self.asked.append(handle)
+        self.patience.append(patience)
         if self.before_page:
             await self.before_page(handle)
         if self.slow:

@@ -179,9 +179,20 @@ async def test_current_page_again_older_gone(world):
 
 async def test_a_heartbeat_does_not_reach_the_cluster(world):
     uri = (await world.client().post(PLAIN)).page["nextUri"]
+    await asyncio.sleep(0.01)
+    asked = list(world.cluster.asked)
     reply = await world.client().request("HEAD", uri)
     assert (reply.status, reply.body) == (200, b"")
-    assert world.cluster.asked == []
+    assert world.cluster.asked == asked
+
+
+async def test_a_read_begins_before_its_client_asks(world):
+    """Its first page alone, which stays the cluster's current one for any gateway."""
+    page = (await world.client().post(PLAIN)).page
+    await asyncio.sleep(0.01)
+    ((first, patience),) = zip(world.cluster.asked, world.cluster.patience, strict=True)
+    assert (first.phase, first.token, patience) == ("queued", 1, 0.0)
+    assert (await world.client().get(page["nextUri"])).page["data"] == [[1], [2]]
 
 
 async def test_addresses_of_others_do_not_exist(world):

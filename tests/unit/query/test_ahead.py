@@ -84,6 +84,25 @@ async def test_its_error_is_the_page_s() -> None:
     assert slots.free == 1
 
 
+async def test_who_waits_for_what_is_dropped_hears_the_cluster() -> None:
+    class Slow(Cluster):
+        async def page(self, handle: Handle, patience: float = 1.0) -> RelayedPage:
+            if not self.asked:
+                self.asked.append((handle, patience))
+                await asyncio.sleep(5)
+            return await super().page(handle, patience)
+
+    canceled = MeshgateError("USER_CANCELED", "Query was canceled")
+    ahead = ReadAhead(Slow(canceled), slots := Slots(1))
+    ahead.start(FIRST)
+    waiting = asyncio.create_task(ahead.page(FIRST, 1.0))
+    await asyncio.sleep(0.01)
+    ahead.drop()
+    with pytest.raises(MeshgateError, match="canceled"):
+        await waiting
+    assert slots.free == 1
+
+
 async def test_without_room_nothing_is_read_ahead() -> None:
     cluster, slots = Cluster(rows(b"[[1]]"), rows(b"[[2]]")), Slots(1)
     one, other = ReadAhead(cluster, slots), ReadAhead(cluster, slots)
