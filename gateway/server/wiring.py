@@ -28,6 +28,7 @@ from gateway.protocol.submit import Submitter
 from gateway.protocol.table import Limits, RunningQueries
 from gateway.query.asked import GrantBook
 from gateway.query.service import QueryService, Sources
+from gateway.secrets import SecretError
 from gateway.server.exposure import StartError, check_exposure, trusts_user_header
 from gateway.server.logins import jwt_login
 from gateway.server.reload import Reloaded
@@ -93,6 +94,7 @@ class Gateway:
         await self.engine.close()
         if self.remote is not None:
             await self.remote.close()
+        await self.policy.close()
         self.service.close()
         self.state.close()
 
@@ -111,7 +113,7 @@ def build(settings: Settings) -> Gateway:
         return _build(settings)
     except StartError:
         raise
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, SecretError) as error:
         raise StartError(str(error)) from error
 
 
