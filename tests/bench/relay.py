@@ -16,7 +16,8 @@ from tests.bench.asking import Asker, Server
 from tests.bench.delay import delayed
 from tests.bench.ratios import interleaved
 
-ONE_ROW = "SELECT count(*) FROM lake.tpch.nation"
+ONE_ROW = "SELECT 1"
+TABLE_ROW = "SELECT count(*) FROM lake.tpch.nation"
 LARGE = "SELECT * FROM lake.tpch.lineitem LIMIT 300000"
 PYTHON_LARGE = "SELECT * FROM lake.tpch.orders LIMIT 50000"
 _CLIENTS = 50
@@ -34,7 +35,9 @@ def measure(gateway: Server, direct: Server) -> dict[str, Any]:
     return {
         "one_row_loopback": _python(gateway, direct, ONE_ROW, each=15) | {"limit": 1.0},
         "one_row_5ms": _behind_network(gateway, direct) | {"limit": 0.6},
-        "one_row_lean_client": _one_row(gateway, direct),
+        "table_row_loopback": _python(gateway, direct, TABLE_ROW, each=15),
+        "one_row_lean_client": _lean(gateway, direct, ONE_ROW),
+        "table_row_lean_client": _lean(gateway, direct, TABLE_ROW),
         "large_identity": _speed(gateway, direct, "identity") | {"at_least": 1.0},
         "large_gzip": _speed(gateway, direct, "gzip") | {"at_least": 0.9},
         "large_python_client": _inverse(_python(gateway, direct, PYTHON_LARGE)),
@@ -47,14 +50,15 @@ def _warm(gateway: Server, direct: Server) -> None:
     """Until Trino's compilers have seen the statement: they slow down whoever asks first."""
     ours, theirs = Asker(gateway), Asker(direct)
     for _ in range(_WARM):
-        ours.run(ONE_ROW)
-        theirs.run(ONE_ROW)
+        for sql in (ONE_ROW, TABLE_ROW):
+            ours.run(sql)
+            theirs.run(sql)
 
 
-def _one_row(gateway: Server, direct: Server) -> dict[str, Any]:
+def _lean(gateway: Server, direct: Server, sql: str) -> dict[str, Any]:
     ours, theirs = Asker(gateway), Asker(direct)
-    found = interleaved(_seconds(ours, ONE_ROW), _seconds(theirs, ONE_ROW), each=15)
-    found["exchanges"] = [ours.run(ONE_ROW).exchanges, theirs.run(ONE_ROW).exchanges]
+    found = interleaved(_seconds(ours, sql), _seconds(theirs, sql), each=15)
+    found["exchanges"] = [ours.run(sql).exchanges, theirs.run(sql).exchanges]
     return found
 
 
@@ -119,14 +123,14 @@ def _crowd(gateway: Server, direct: Server, client: Callable[[Server], None]) ->
 def _lean_client(server: Server) -> None:
     asker = Asker(server)
     for _ in range(_EACH):
-        asker.run(ONE_ROW)
+        asker.run(TABLE_ROW)
     asker.close()
 
 
 def _python_client(server: Server) -> None:
     with closing(_connection(server)) as connection:
         for _ in range(_EACH):
-            _fetched(connection, ONE_ROW)
+            _fetched(connection, TABLE_ROW)
 
 
 def _together(server: Server, client: Callable[[Server], None]) -> float:
