@@ -22,7 +22,7 @@ LIFETIME_SECONDS = 24 * 3600
 MAX_SLUG = 1500
 PHASES = ("queued", "executing", "partialCancel")
 _PREFIX = "g1."
-_VERSION = 2
+_VERSION = 3
 _ID_BYTES, _NONCE_BYTES, _TAG_BYTES, _KEY_BYTES = 4, 12, 16, 32
 _GROWTH = 48
 """Bytes by which the counters and numbers of a statement's addresses may still grow."""
@@ -37,7 +37,8 @@ class Relay:
     """Where a statement stands on a cluster: all another gateway needs to go on.
 
     ``opened`` and ``deadline`` are Unix seconds; ``rows`` and ``data_bytes`` were delivered
-    before this page; ``notes`` is the packed list of ``notes.pack``.
+    before this page; ``notes`` is the packed list of ``notes.pack``. An answer of more than
+    ``most_rows`` fails; 0 where nothing says how many it may have.
     """
 
     handle: Handle
@@ -46,6 +47,7 @@ class Relay:
     rows: int = 0
     data_bytes: int = 0
     notes: bytes = b""
+    most_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +150,9 @@ def _packed(poll: Poll, expires: int) -> bytes:
     return msgspec.msgpack.encode(fields)
 
 
-def _counters(relay: Relay) -> tuple[float, float, int, int, bytes]:
-    return relay.opened, relay.deadline, relay.rows, relay.data_bytes, relay.notes
+def _counters(relay: Relay) -> tuple[float, float, int, int, bytes, int]:
+    counted = (relay.rows, relay.data_bytes)
+    return relay.opened, relay.deadline, *counted, relay.notes, relay.most_rows
 
 
 def _unpacked(fields: bytes, query_id: str, phase: str, token: int) -> Poll:

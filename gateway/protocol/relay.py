@@ -136,6 +136,9 @@ class RelayedQuery:
 
     async def _delivered(self, page: RelayedPage, poll: Poll, at: Relay, base: str) -> Page:
         """Our page around what the cluster sent."""
+        if 0 < at.most_rows < at.rows + page.rows:
+            await self.stop("failed", _too_many(at.most_rows))
+            return self._failed(base)
         size = 0 if page.data is None else len(page.data)
         handle = page.next or at.handle
         self._at = replace(
@@ -215,6 +218,13 @@ def _stats(page: RelayedPage, poll: Poll) -> Stats:
 
 def _canceled() -> MeshgateError:
     return MeshgateError("USER_CANCELED", "Query was canceled")
+
+
+def _too_many(most: int) -> MeshgateError:
+    return MeshgateError(
+        "MESHGATE_QUOTA_EXCEEDED",
+        f"the answer has more than the {most} rows a policy allows: add a LIMIT, or aggregate",
+    )
 
 
 def _late(at: Relay) -> MeshgateError:

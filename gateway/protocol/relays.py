@@ -38,12 +38,13 @@ class RelayedQueries:
         submitted: tuple[Handle, Relayed],
         notes: tuple[Warning_, ...],
         seconds: float,
+        most_rows: int | None = None,
     ) -> RelayedQuery:
-        """A statement that was just submitted and may take so many seconds."""
+        """A statement that was just submitted and may take so many seconds, give so many rows."""
         handle, relayed = submitted
         opened = record.created.timestamp()
-        bare = replace(seal, relay=Relay(handle, opened, opened + seconds))
-        relay = Relay(handle, opened, opened + seconds, notes=pack(notes, room(bare)))
+        bare = Relay(handle, opened, opened + seconds, most_rows=most_rows or 0)
+        relay = replace(bare, notes=pack(notes, room(replace(seal, relay=bare))))
         record.cluster = handle.cluster
         return RelayedQuery(record, replace(seal, relay=relay), relayed, self._sealer)
 

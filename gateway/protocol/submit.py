@@ -164,7 +164,9 @@ class Submitter:
             plan, record.session, caller.login.principal, record.query_id, caller.login.actor,
             seconds,
         )  # fmt: skip
-        return relays.made(record, self._seal(asked, plan), submitted, plan.warnings, seconds)
+        most = plan.governed.max_rows if plan.governed is not None else None
+        seal = self._seal(asked, plan)
+        return relays.made(record, seal, submitted, plan.warnings, seconds, most)
 
     def _seal(self, asked: _Asked, plan: Plan) -> Poll:
         """The statement's first address."""

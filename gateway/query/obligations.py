@@ -1,12 +1,13 @@
-"""Obligations the gateway honours today; a query under any other one is refused."""
+"""Obligations the gateway honours; a query under any other one is refused."""
 
 from __future__ import annotations
 
 from gateway.catalog.model import CatalogSnapshot
 from gateway.errors import MeshgateError
 from gateway.policy.model import Decision, Obligation
+from gateway.sql.obligations import KEPT
 
-HONOURED = frozenset({"notice", "audit"})
+HONOURED = KEPT
 
 
 def check_obligations(decision: Decision, snapshot: CatalogSnapshot) -> None:

@@ -163,7 +163,8 @@ class QueryService:
         record = await self._recorder.started(plan, asked)
         if plan.answer is not None or plan.governed is None:
             return Running(answered(plan), record)
-        options = RunOptions(query_id, seconds, time_zone=session.time_zone)
+        most = plan.governed.max_rows
+        options = RunOptions(query_id, seconds, max_rows=most, time_zone=session.time_zone)
         try:
             stream = await self._attached().run(plan.governed, plan.snapshot, options, plan.sources)
         except Exception as error:

@@ -13,6 +13,7 @@ from gateway.sql.accounting import account
 from gateway.sql.duckdb import translate
 from gateway.sql.inject import ALIAS, secured
 from gateway.sql.model import Engine, GovernedQuery, Output, ResolvedQuery, Scan
+from gateway.sql.obligations import keep, limits, max_rows
 from gateway.sql.pushdown import with_hints
 from gateway.sql.trino import outline, print_trino
 from gateway.sql.verify import verify
@@ -36,8 +37,8 @@ def govern(
 
     Raises:
         MeshgateError: NOT_SUPPORTED for what has no proven form on DuckDB,
-            QUERY_TEXT_TOO_LARGE, GENERIC_INTERNAL_ERROR for any defect: nothing passes
-            that is not proven.
+            PERMISSION_DENIED where an obligation cannot be kept, QUERY_TEXT_TOO_LARGE,
+            GENERIC_INTERNAL_ERROR for any defect: nothing passes that is not proven.
 
     """
     try:
@@ -59,6 +60,7 @@ def _govern(
     token_domains: Mapping[str, TokenDomain],
     salt: str,
 ) -> GovernedQuery:
+    resolved = keep(resolved)
     alias = _free_alias(resolved.tree)
 
     def write(scan: Scan) -> str:
@@ -80,10 +82,11 @@ def _govern(
         scans=with_hints(resolved) if engine == "duckdb" else resolved.scans,
         outputs=outputs,
         usage=resolved.usage,
-        restricted=any(scan.decision.restricted for scan in resolved.scans),
+        restricted=any(s.decision.restricted or limits(s.decision) for s in resolved.scans),
         decision_id=resolved.decision.decision_id,
         decision_fingerprint=resolved.decision.fingerprint,
         ordered=ordered,
+        max_rows=max_rows(resolved.decision),
     )
 
 

@@ -178,6 +178,8 @@ class GovernedQuery:
     decision_id: str
     decision_fingerprint: str
     ordered: bool = False
+    max_rows: int | None = None
+    """More rows than these fail the statement: an obligation, counted where rows are."""
 
     @property
     def tables(self) -> tuple[TableName, ...]:

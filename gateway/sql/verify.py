@@ -14,6 +14,7 @@ from gateway.errors import MeshgateError
 from gateway.names import TableName, fold
 from gateway.policy.model import Decision, Mask, TableDecision
 from gateway.sql.model import Engine
+from gateway.sql.reader.blocks import Block, check_group
 from gateway.sql.reader.conditions import normal, padded_instant, plain_domain
 from gateway.sql.reader.secured import Context, Read, read_secured
 from gateway.sql.reader.tokens import END, Cursor, UnreadableError, tokens
@@ -67,8 +68,9 @@ def _verify(sql: str, engine: Engine, decision: Decision, context: Context) -> N
         raise UnreadableError("the decision denies the query")
     walk = Walk(sql, context, known_function(engine))
     walk.run()
-    for read in walk.found:
+    for read, block in zip(walk.found, walk.blocks, strict=True):
         _as_decided(read, decision.tables.get(read.table.name), engine)
+        _grouped(block, decision.tables[read.table.name], engine)
     if {read.table.name for read in walk.found} != set(decision.tables):
         raise UnreadableError("the tables read are not the tables decided")
     _private(walk)
@@ -85,6 +87,13 @@ def _as_decided(read: Read, decided: TableDecision | None, engine: Engine) -> No
     barrier = engine == "trino" and _needs_barrier(decided, read.table)
     if read.barrier is not barrier:
         raise UnreadableError("a missing or misplaced security barrier")
+
+
+def _grouped(block: Block, decided: TableDecision, engine: Engine) -> None:
+    for one in decided.obligations:
+        if one.kind == "min_group_size":
+            params = dict(one.params)
+            check_group(block, params["entity"], params["value"], engine)
 
 
 def _needs_barrier(decided: TableDecision, table: Table) -> bool:

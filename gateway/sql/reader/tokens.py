@@ -86,6 +86,10 @@ class Cursor:
         self.at += 1
         return token
 
+    def since(self, at: int) -> tuple[Token, ...]:
+        """The tokens taken since that place."""
+        return tuple(self._found[at : self.at])
+
     def word(self, *values: str, ahead: int = 0) -> bool:
         """Whether the token is one of these words."""
         token = self.peek(ahead)

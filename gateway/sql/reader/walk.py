@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gateway.names import fold
+from gateway.sql.reader.blocks import Block
 from gateway.sql.reader.runs import QUERY, Runs, Scope
 from gateway.sql.reader.secured import PRIVATE, Context, Read, read_secured
 from gateway.sql.reader.tokens import UnreadableError
@@ -19,13 +20,18 @@ _DEEPEST = 200
 
 
 class Walk(Runs):
-    """One walk; afterwards ``found`` holds all secured sub-queries, ``names`` all other names."""
+    """One walk; afterwards ``found`` holds all secured sub-queries, ``names`` all other names.
+
+    ``blocks`` holds the SELECT that reads each of them, in the same order.
+    """
 
     def __init__(self, text: str, context: Context, known: Callable[[str], bool]) -> None:
         super().__init__(text, context.engine, known)
         self._context = context
         self._depth = 0
         self.found: list[Read] = []
+        self.blocks: list[Block] = []
+        self._block = Block()
 
     def run(self) -> None:
         """Read the whole text; raises UnreadableError."""
@@ -97,17 +103,25 @@ class Walk(Runs):
             self._select(scope)
 
     def _select(self, scope: Scope) -> None:
+        around, self._block = self._block, Block()
         self._c.expect("word", "SELECT")
         self._run(scope, ends=CLAUSES)
         if self._c.take("word", "FROM"):
             self._relations(scope)
+        self._clauses(scope)
+        self._block = around
+
+    def _clauses(self, scope: Scope) -> None:
+        """Read what follows FROM."""
         if self._c.take("word", "WHERE"):
             self._run(scope, ends=CLAUSES)
         if self._c.take("word", "GROUP"):
             self._c.words("BY")
             self._run(scope, ends=CLAUSES)
         if self._c.take("word", "HAVING"):
+            at = self._c.at
             self._run(scope, ends=CLAUSES)
+            self._block.having = self._c.since(at)
         if self._c.take("word", "WINDOW"):
             self._run(scope, ends=CLAUSES)
 
@@ -133,6 +147,7 @@ class Walk(Runs):
             self._names()
 
     def _relation(self, scope: Scope) -> None:
+        self._block.relations += 1
         if self._c.sign("("):
             self._opened(scope)
         elif self._c.take("word", "UNNEST"):
@@ -151,7 +166,9 @@ class Walk(Runs):
         """Read a relation in brackets: secured, a query, or joined relations."""
         if self._secured():
             self.found.append(read_secured(self._c, self._context))
+            self.blocks.append(self._block)
             self._scan_alias()
+            self._block.alias = self._c.peek(1).value
         elif self._c.word(*QUERY, ahead=1) or self._begins_query():
             self._bracketed(scope)
         else:

@@ -59,3 +59,13 @@ obligations contains {"id": "group", "kind": "min_group_size", "params": {"value
 	input.purpose == "study"
 	"counted" in input.table.tags
 }
+
+obligations contains {"id": "narrow", "kind": "require_filter", "params": {"columns": ["kind"]}, "reason": {"message": "one kind at a time"}} if {
+	input.purpose == "study"
+	"narrow" in input.table.tags
+}
+
+obligations contains {"id": "few", "kind": "max_rows", "params": {"value": 2}, "reason": {"message": "two rows at most"}} if {
+	input.purpose == "study"
+	"narrow" in input.table.tags
+}
