@@ -104,6 +104,24 @@ _CLUSTER: Mapping[str, str] = MappingProxyType(
         "EXCEEDED_CPU_LIMIT": "the query used more processor time than a query may; restrict it",
         "EXCEEDED_SCAN_LIMIT": "the query reads more than a query may; restrict it",
         "EXCEEDED_SPILL_LIMIT": "the query needs more temporary space than a query may use",
+        "GENERIC_INSUFFICIENT_RESOURCES": "the cluster lacks what this query needs; "
+        "try again later, or read less",
+        "PAGE_TOO_LARGE": "one row of this query is too large to be sent; select fewer columns",
+        "INVALID_PARTITION_BY": "what PARTITION BY names cannot be compared",
+        "INVALID_LABEL": "a row pattern uses a label that it does not define",
+        "INVALID_PROCESSING_MODE": "RUNNING or FINAL stands where a row pattern takes none",
+        "INVALID_NAVIGATION_NESTING": "navigation functions of a row pattern are nested wrongly",
+        "INVALID_ROW_PATTERN": "a row pattern of this query is not valid",
+        "NESTED_ROW_PATTERN_RECOGNITION": "a row pattern holds another one",
+        "INVALID_PATTERN_RECOGNITION_FUNCTION": "a function of a row pattern is used wrongly",
+        "MISSING_VARIABLE_DEFINITIONS": "a row pattern needs DEFINE",
+        "MISSING_ROW_PATTERN": "a row pattern is missing",
+        "INVALID_WINDOW_MEASURE": "a measure of a window is not valid",
+        "INVALID_JSON_LITERAL": "a JSON literal of this query is not valid",
+        "DUPLICATE_COLUMN_OR_PATH_NAME": "two columns or paths of JSON_TABLE have one name",
+        "MISSING_PATH_NAME": "a path of JSON_TABLE needs a name",
+        "INVALID_SPATIAL_PARTITIONING": "a spatial partitioning of this query is not valid",
+        "COLUMN_TYPE_UNKNOWN": "a column has no type; cast it",
     }
 )
 """Beyond the embedded engine's, what a cluster may report and a client can do something about."""
@@ -121,9 +139,25 @@ _AS_OURS: Mapping[str, str] = MappingProxyType(
         "SCHEMA_NOT_FOUND": "CONFIGURATION_UNAVAILABLE",
         "CATALOG_NOT_FOUND": "CONFIGURATION_UNAVAILABLE",
         "CATALOG_UNAVAILABLE": "CONFIGURATION_UNAVAILABLE",
+        "CATALOG_STORE_ERROR": "CONFIGURATION_UNAVAILABLE",
+        "CONFIGURATION_INVALID": "CONFIGURATION_UNAVAILABLE",
+        "TABLE_REDIRECTION_ERROR": "CONFIGURATION_UNAVAILABLE",
+        "UNSUPPORTED_TABLE_TYPE": "CONFIGURATION_UNAVAILABLE",
+        "ABANDONED_TASK": "REMOTE_HOST_GONE",
+        "CORRUPT_PAGE": "REMOTE_HOST_GONE",
+        "REMOTE_BUFFER_CLOSE_FAILED": "REMOTE_HOST_GONE",
+        "REMOTE_TASK_MISMATCH": "REMOTE_HOST_GONE",
+        "TOO_MANY_REQUESTS_FAILED": "REMOTE_HOST_GONE",
+        "ADMINISTRATIVELY_PREEMPTED": "CLUSTER_OUT_OF_MEMORY",
+        "OUT_OF_SPILL_SPACE": "EXCEEDED_SPILL_LIMIT",
+        "EXCEEDED_TASK_DESCRIPTOR_STORAGE_CAPACITY": "GENERIC_INSUFFICIENT_RESOURCES",
+        "INVALID_RESOURCE_GROUP": "QUERY_REJECTED",
     }
 )
-"""A table that was resolved and governed is missing there: the catalogs disagree."""
+"""Names that say more of the cluster than a client can use, as the name that says what to do.
+
+A table that was resolved and governed is missing there: the catalogs disagree.
+"""
 _STORAGE = ("ICEBERG_", "HIVE_", "PARQUET_", "ORC_")
 """Errors of connectors: a file or a catalog does not answer. Their texts name paths."""
 
