@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FILES = ("cli", "jdbc", "sqlalchemy")
+"""Clients whose statements run through a whole gateway."""
+ALL = (*FILES, "dbt", "ge", "go", "superset")
 _DATA = Path(__file__).parent / "data"
 _HEAD = r"-- [^\n]*\| n=\d+ \|"
 

@@ -67,7 +67,7 @@ def test_a_world_is_a_whole_mesh(tmp_path):
     assert world.policies == tmp_path / "rules"
 
 
-@pytest.mark.parametrize("name", ["shop", "mesh", "types", "tpch", "drawn"])
+@pytest.mark.parametrize("name", ["shop", "mesh", "types", "tpch", "drawn", "corpora"])
 def test_the_worlds_of_the_tests_load(name):
     world = load_world(WORLDS / f"{name}.yaml")
     assert world.name == name

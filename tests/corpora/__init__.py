@@ -1,0 +1,1 @@
+"""Corpora of statements through the pipeline, up to the text for Trino."""
