@@ -10,6 +10,13 @@ from gateway.sql.signatures import Pattern, Signature
 
 _ZONE = " with time zone"
 
+_SESSION = {
+    "current_groups": "array(varchar)",
+    "current_timezone": "varchar",
+    "now": "timestamp(3) with time zone",
+}
+"""What the gateway answers itself, by its type."""
+
 FunctionRow = tuple[str, str, str, str, bool, str]
 
 
@@ -19,12 +26,10 @@ def function_rows() -> tuple[FunctionRow, ...]:
 
     Types are empty where the gateway leaves a function's typing to the engine.
     """
-    return tuple(
-        row
-        for function in sorted(FUNCTIONS.values(), key=lambda one: one.name)
-        if function.refused_because is None
-        for row in _rows(function)
-    )
+    listed = [one for one in FUNCTIONS.values() if one.refused_because is None]
+    session = [(name, kind, "", "scalar", True, "") for name, kind in _SESSION.items()]
+    rows = [*session, *(row for function in listed for row in _rows(function))]
+    return tuple(sorted(rows, key=lambda row: row[0]))
 
 
 def _rows(function: Function) -> Iterator[FunctionRow]:

@@ -117,7 +117,9 @@ class PlanCaches:
             self._session_names[statement.digest] = names
         if not names:
             return {}
-        values = session_values(asked.session, asked.principal.id, asked.now)
+        values = session_values(
+            asked.session, asked.principal.id, asked.now, groups=asked.principal.groups, names=names
+        )
         return {name: value for name, value in values.items() if name in names}
 
 

@@ -13,7 +13,7 @@ from gateway.errors import MeshgateError
 from gateway.sql.functions import FUNCTIONS
 from gateway.sql.model import Scan
 from gateway.sql.scopes import Field, Found, Origin, Scope, compare_key
-from gateway.sql.sessionfns import CALLED_NAMES, SESSION_NAMES
+from gateway.sql.sessionfns import CALLED_NAMES, SESSION_NAMES, key_of
 from gateway.sql.trees import FreshNames, copy_tree
 
 QUERIES = (exp.Select, exp.SetOperation, exp.Values, exp.Subquery)
@@ -114,12 +114,13 @@ class Binder:
             self._session_value(node, name)
 
     def _session_value(self, node: exp.Anonymous, name: str) -> None:
-        value = self.state.session.get(name)
+        key = key_of(node)
+        value = self.state.session.get(key)
         keyword = node.meta.get("keyword", False)
         if value is None or keyword == (name in CALLED_NAMES):
             raise located(node, "NOT_SUPPORTED", f"{name} has no value in this session")
-        if node.expressions:
-            advice = "leave the precision out" if keyword else "call it without arguments"
+        if node.expressions and key == name:
+            advice = "call it without arguments"
             raise located(node, "NOT_SUPPORTED", f"{name}(…) is not supported: {advice}")
         fresh = copy_tree(value)
         fresh.meta["at"] = node.meta.get("at", (1, 1))

@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from gateway.sql.cursor import RESERVED
 from gateway.sql.lex import STRING, Token
+from gateway.sql.sessionfns import MAX_DIGITS, PRECISE_TYPES
 from gateway.sql.typenames import data_type
 from gateway.sql.windows import WindowGrammar
 
@@ -300,11 +301,19 @@ class CallGrammar(WindowGrammar):
             digits = self.take()
             if not digits.text.isdigit():
                 raise self.error("SYNTAX_ERROR", "precision must be a whole number", digits)
-            arguments = [exp.Literal(this=digits.text, is_string=False)]
+            self._check_digits(token, digits.text)
+            arguments = [exp.Literal(this=str(int(digits.text)), is_string=False)]
             self.expect(")")
         node = exp.Anonymous(this=token.text.lower(), expressions=arguments)
         node.meta["keyword"] = True
         return node
+
+    def _check_digits(self, token: Token, digits: str) -> None:
+        shown = digits.lstrip("0") or "0"
+        if len(shown) > len(str(MAX_DIGITS)) or int(shown) > MAX_DIGITS:
+            kind = PRECISE_TYPES[token.text.lower()]
+            message = f"{kind} precision must be in range [0, {MAX_DIGITS}]: {shown}"
+            raise self.error("NUMERIC_VALUE_OUT_OF_RANGE", message, token)
 
     def _grouping(self) -> exp.Expression:
         token = self.take()

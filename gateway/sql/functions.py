@@ -42,8 +42,8 @@ def _rows(document: Mapping[str, Any]) -> Iterator[Function]:
         yield from (Function(name, "aggregate") for name in line.split())
     for line in names["window"]:
         yield from (Function(name, "window") for name in line.split())
-    for name, reason in document["refused"].items():
-        yield Function(name, "scalar", refused_because=reason)
+    for refused, reason in document["refused"].items():
+        yield from (Function(name, "scalar", refused_because=reason) for name in refused.split())
 
 
 def _document() -> Mapping[str, Any]:
@@ -61,5 +61,7 @@ def _signatures(document: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Signat
 _DOCUMENT = _document()
 FUNCTIONS: Mapping[str, Function] = MappingProxyType({row.name: row for row in _rows(_DOCUMENT)})
 """Every known function by lower-case name."""
+TABLE_FUNCTIONS: Mapping[str, str | None] = MappingProxyType(dict(_DOCUMENT["table"]))
+"""Every known table function by lower-case name: why it is refused, None where it is governed."""
 SIGNATURES: Mapping[str, tuple[Signature, ...]] = MappingProxyType(dict(_signatures(_DOCUMENT)))
 """All overloads Trino has of the scalar functions that have a DuckDB form."""

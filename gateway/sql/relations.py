@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from gateway.sql.expressions import QUERY_START, QUERY_TAIL, ExpressionGrammar
+from gateway.sql.expressions import QUERY_START, QUERY_TAIL
 from gateway.sql.lex import NUMBER, Token
+from gateway.sql.tablefns import TableFunctionGrammar
 
 _SIDES = frozenset({"LEFT", "RIGHT", "FULL"})
 _JOIN_START = _SIDES | {"JOIN", "INNER", "CROSS", "NATURAL"}
 _NAME_PARTS = 3
 
 
-class RelationGrammar(ExpressionGrammar):
+class RelationGrammar(TableFunctionGrammar):
     """Reads what stands behind FROM."""
 
     def from_items(self) -> tuple[exp.Expression, list[exp.Join]]:
@@ -75,7 +76,7 @@ class RelationGrammar(ExpressionGrammar):
             lateral = exp.Lateral(this=self.subquery())
             return self._aliased(self.place(lateral, token)), []
         if self.key == "TABLE":
-            raise self.unsupported("a table function", "query tables and views alone")
+            return self._aliased(self.table_function()), []
         if self.key == "JSON_TABLE":
             raise self.unsupported("JSON_TABLE", "use json_extract and UNNEST")
         if self.at_identifier() and self.peek() == "(":

@@ -1,8 +1,7 @@
 """Every statement that real clients were recorded to send becomes text for Trino, or is listed.
 
 ``refused.txt`` lists what is refused although Trino answered it: client, number, error, reason.
-A line that no longer holds fails, as does a refusal without a line. ``pytest --rewrite`` is not
-for this file: a reason is written by a person.
+A line that no longer holds fails, as does a refusal without a line.
 """
 
 from __future__ import annotations
@@ -96,5 +95,3 @@ def test_every_table_of_data_stands_in_its_filter(client: str) -> None:
     reads = [text for text in texts if '"x_cli"."base"' in text]
     assert client == "dbt" or reads
     assert all("'EU'" in text for text in reads)
-
-

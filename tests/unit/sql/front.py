@@ -70,8 +70,12 @@ def cases(name: str) -> list[tuple[str, str]]:
 
 def resolved(text: str, defaults: Defaults = DEFAULTS) -> ResolvedQuery:
     """Parse and resolve for the principal of ``DECISION``."""
-    values = session_values(Session("lake", "sales"), "alice", NOW)
-    return resolve(parse(text, defaults), DECISION, TABLES, values)
+    statement = parse(text, defaults)
+    session = Session("lake", "sales")
+    values = session_values(
+        session, "alice", NOW, groups={"readers", "analysts"}, names=statement.session_names
+    )
+    return resolve(statement, DECISION, TABLES, values)
 
 
 def bound(text: str) -> str:

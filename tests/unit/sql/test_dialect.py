@@ -190,7 +190,7 @@ def test_minimum_bigint_is_a_literal():
     "text",
     [
         "SELECT * FROM a NATURAL JOIN b",
-        "SELECT * FROM TABLE(f(1))",
+        "SELECT * FROM TABLE(query(1))",
         "SELECT * FROM TABLE(pg.system.query(query => 'SELECT 1'))",
         "SELECT * FROM f(1)",
         "SELECT * FROM c.s.f(1)",
