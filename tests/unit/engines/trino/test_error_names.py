@@ -91,3 +91,21 @@ def test_a_name_that_is_not_listed_is_an_internal_error(name: str) -> None:
     error = scrubbed(name, f"Division by zero {_CELL}")
     assert error.name == "GENERIC_INTERNAL_ERROR"
     assert _CELL not in error.message
+
+
+def _seen() -> list[tuple[str, str, str]]:
+    text = (Path(__file__).parent / "data" / "errors_seen.tsv").read_text(encoding="utf-8")
+    lines = [line.split("\t") for line in text.splitlines() if not line.startswith("#")]
+    return [(name, expression, said) for name, expression, said in lines]
+
+
+@pytest.mark.parametrize(("name", "expression", "said"), _seen())
+def test_what_a_real_server_said_of_a_cell_stays_behind(
+    name: str, expression: str, said: str
+) -> None:
+    digits = re.compile("999|3456")
+    assert digits.search(said), expression
+    error = scrubbed(name, said, "q1")
+    assert not digits.search(f"{error.message} {dict(error.audit)}")
+    assert error.name in {name, "GENERIC_INTERNAL_ERROR"}
+    assert {row.carries for row in ROWS if row.name == name} == {"cells"}
