@@ -38,6 +38,8 @@ def bind(
         schema_id=iceberg.schema_id,
         metadata_location=iceberg.location,
         comment=iceberg.comment,
+        kind="view" if iceberg.view else "table",
+        view=iceberg.view,
     )
     return table, ()
 
@@ -104,6 +106,7 @@ class _Binding:
             classification=spec.classification,
             token_domain=spec.token_domain,
             stored_canonical=spec.stored_canonical,
+            written=field.name if self._iceberg.view else "",
         )
 
     def _check_tokens(self, spec: ColumnSpec, field: IcebergField) -> None:

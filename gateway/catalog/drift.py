@@ -51,8 +51,16 @@ def told_by_trino(rows: Iterable[Sequence[object]]) -> Told:
 def differences(
     catalog: str, iceberg: Mapping[Name, IcebergTable | str], trino: Told
 ) -> Iterator[Difference]:
-    """Give every difference, in order. Columns of tables that cannot be read are not compared."""
-    folded = {(schema.lower(), table.lower()): read for (schema, table), read in iceberg.items()}
+    """Give every difference of tables, in order.
+
+    Columns of tables that cannot be read are not compared: one that Trino does not tell of,
+    either, may be a view.
+    """
+    folded = {
+        (schema.lower(), table.lower()): read
+        for (schema, table), read in iceberg.items()
+        if not _view(read, told=(schema.lower(), table.lower()) in trino)
+    }
     for name in sorted(folded.keys() | trino.keys()):
         full = ".".join((catalog, *name))
         if name not in trino:
@@ -61,6 +69,10 @@ def differences(
             yield Difference(full, "Trino has it, Iceberg's catalog does not")
         elif isinstance(read := folded[name], IcebergTable):
             yield from (Difference(full, said) for said in _columns(read, trino[name]))
+
+
+def _view(read: IcebergTable | str, *, told: bool) -> bool:
+    return not told if isinstance(read, str) else read.view is not None
 
 
 def _columns(table: IcebergTable, trino: Sequence[tuple[str, str]]) -> Iterator[str]:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from pyiceberg.exceptions import ValidationError
 from pyiceberg.io import load_file_io
-from pyiceberg.serializers import FromInputFile
+from pyiceberg.schema import Schema
+from pyiceberg.serializers import Compressor
+from pyiceberg.table.metadata import TableMetadataUtil
 from pyiceberg.types import (
     BinaryType,
     BooleanType,
@@ -29,10 +31,14 @@ from pyiceberg.types import (
     TimeType,
     UUIDType,
 )
+from pyiceberg.view.metadata import ViewMetadata, ViewVersion
 
+from gateway.catalog.model import ViewText
 from gateway.datatypes import DataType
 
 _MAX_FORMAT = 2
+_VIEW = '"view-uuid"'
+"""The key that a view's file has and a table's has not."""
 _MICROSECONDS = (6,)
 
 _PRIMITIVES: Mapping[type[IcebergType], DataType] = {
@@ -96,20 +102,22 @@ class IcebergTable:
     schema_id: int
     comment: str | None
     fields: tuple[IcebergField, ...]
+    view: ViewText | None = None
 
 
 def read_table(location: str, properties: Mapping[str, str] | None = None) -> IcebergTable:
-    """Read a metadata file; ``properties`` are pyiceberg's for the store it lies in.
+    """Read a table's or view's file; ``properties`` are pyiceberg's for the store it lies in.
 
     Raises:
-        UnsupportedTypeError: a table format newer than 2.
+        UnsupportedTypeError: a table format newer than 2, a view of another dialect.
         UnreadableTableError: the file is missing or broken.
 
     """
     try:
-        metadata = FromInputFile.table_metadata(
-            load_file_io(dict(properties or {}), location).new_input(location)
-        )
+        text = _content(location, properties or {})
+        if _VIEW in text:
+            return _view(location, ViewMetadata.model_validate_json(text))
+        metadata = TableMetadataUtil.parse_raw(text)
         schema = metadata.schema()
     except _BROKEN as error:
         raise UnreadableTableError(f"{location}: {type(error).__name__}") from error
@@ -120,17 +128,61 @@ def read_table(location: str, properties: Mapping[str, str] | None = None) -> Ic
         location=location,
         schema_id=schema.schema_id,
         comment=metadata.properties.get("comment"),
-        fields=tuple(
-            IcebergField(
-                name=field.name,
-                field_id=field.field_id,
-                required=field.required,
-                type=_trino_type(field.field_type),
-                written=str(field.field_type),
-                doc=field.doc,
-            )
-            for field in schema.fields
+        fields=_fields(schema),
+    )
+
+
+def _content(location: str, properties: Mapping[str, str]) -> str:
+    stored = load_file_io(dict(properties), location).new_input(location)
+    with (
+        stored.open() as packed,
+        Compressor.get_compressor(location).stream_decompressor(packed) as stream,
+    ):
+        return stream.read().decode()
+
+
+def _view(location: str, metadata: ViewMetadata) -> IcebergTable:
+    """Read what Trino stores of a view: its text, where names in it lie, its columns."""
+    version = next(v for v in metadata.versions if v.version_id == metadata.current_version_id)
+    schema = next(s for s in metadata.schemas if s.schema_id == version.schema_id)
+    fields = _fields(schema, view=True)
+    names = version.default_namespace
+    if len(names) != 1:
+        raise UnsupportedTypeError("a view in a schema of several levels")
+    return IcebergTable(
+        uuid=metadata.view_uuid,
+        location=location,
+        schema_id=schema.schema_id,
+        comment=metadata.properties.get("comment"),
+        fields=fields,
+        view=ViewText(
+            sql=_trino_text(version),
+            schema=str(names[0]).lower(),
+            columns=tuple((field.name.lower(), field.type) for field in fields),
+            catalog=version.default_catalog and version.default_catalog.lower(),
         ),
+    )
+
+
+def _trino_text(version: ViewVersion) -> str:
+    found = [r.root.sql for r in version.representations if r.root.dialect.lower() == "trino"]
+    if len(found) != 1:
+        raise UnsupportedTypeError("a view without exactly one text in Trino's dialect")
+    return found[0]
+
+
+def _fields(schema: Schema, *, view: bool = False) -> tuple[IcebergField, ...]:
+    """Give the top-level fields; those of a view are all stored as required and may be NULL."""
+    return tuple(
+        IcebergField(
+            name=field.name,
+            field_id=field.field_id,
+            required=field.required and not view,
+            type=_trino_type(field.field_type),
+            written=str(field.field_type),
+            doc=field.doc,
+        )
+        for field in schema.fields
     )
 
 

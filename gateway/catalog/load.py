@@ -209,6 +209,8 @@ def _version(files: Mapping[Path, bytes | None], tables: Iterable[Table]) -> str
     for table in tables:
         fields = ",".join(f"{c.name}:{c.field_id}:{c.type.compact()}" for c in table.columns)
         digest.update(f"\0{table.name}\0{table.uuid}\0{table.schema_id}\0{fields}".encode())
+        if table.view is not None:  # what a view reads decides who may see it
+            digest.update(f"\0{table.view}".encode())
     return f"c1:{digest.hexdigest()[:_VERSION_DIGITS]}"
 
 

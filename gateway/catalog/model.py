@@ -27,6 +27,8 @@ class Column:
     stored_canonical: bool = False
     hidden: bool = False
     """True for columns that answer by name but are no part of ``*`` (metadata tables alone)."""
+    written: str = ""
+    """How a view spells the column, which heads ``*``; empty: as ``name``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,26 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True)
+class ViewText:
+    """What a view's file stores of its query.
+
+    ``columns`` are all stored columns in order, also those that no entry declares: names in
+    lower case, types None where Trino has none. ``catalog`` and ``schema`` complete the
+    names inside, whoever reads; without a ``catalog`` they lie in the view's own.
+    """
+
+    sql: str
+    schema: str
+    columns: tuple[tuple[str, DataType | None], ...]
+    catalog: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
-    """One governed table; ``metadata_location`` pins its Iceberg schema (None in fixtures)."""
+    """One governed table; ``metadata_location`` pins its Iceberg schema (None in fixtures).
+
+    A ``view`` is read by its text, never by its name.
+    """
 
     name: TableName
     domain: str
@@ -62,6 +82,7 @@ class Table:
     metadata_location: str | None = None
     comment: str | None = None
     kind: str = "table"
+    view: ViewText | None = None
 
     def column(self, name: str) -> Column | None:
         """The column of exactly this (lower-case) name."""

@@ -22,10 +22,11 @@ from gateway.catalog.connection import S3, Connection, Postgres, Rest, Secret, S
 from gateway.secrets import SecretError, read_secret
 
 Locations = Mapping[tuple[str, str], str]
-"""The current metadata file of each table, by (schema, table)."""
+"""The current metadata file of each table and view, by (schema, name)."""
 
 _SECONDS = 10
 _ROOT = Path("/")
+_SERVED = (None, "TABLE", "VIEW")
 UNREACHABLE = (SQLAlchemyError, RESTError, requests.RequestException, OSError, ValueError)
 """What pyiceberg lets through when a catalog cannot be asked."""
 
@@ -79,7 +80,8 @@ def storage_properties(connection: Connection) -> dict[str, str]:
 def locations(connection: Connection, wanted: Iterable[tuple[str, str]] = ()) -> Locations:
     """Ask for the current metadata files: of all tables by one consistent read of a database.
 
-    A REST catalog has no such read: there the ``wanted`` tables are loaded one by one.
+    A REST catalog has no such read: there the ``wanted`` tables are loaded one by one, and
+    views are not found.
 
     Raises:
         CatalogUnreachableError: it cannot be asked; the text says how it failed.
@@ -111,7 +113,7 @@ def _selected(connection: Connection) -> Locations:
         assert isinstance(catalog, SqlCatalog)
         with catalog.engine.connect() as database:
             rows = database.execute(statement).all()
-    return {(row[0], row[1]): row[2] for row in rows if row[2] and row[3] in {None, "TABLE"}}
+    return {(row[0], row[1]): row[2] for row in rows if row[2] and row[3] in _SERVED}
 
 
 def _loaded(connection: Connection, wanted: Iterable[tuple[str, str]]) -> Locations:

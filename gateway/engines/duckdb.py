@@ -98,7 +98,9 @@ class EmbeddedEngine:
             id=number,
             sql=governed.sql,
             scans=tuple(
-                _stored(scan_job(scan, sources), scan, snapshot) for scan in governed.scans
+                _stored(scan_job(scan, sources), scan, snapshot)
+                for scan in governed.scans
+                if scan.table.view is None
             ),
             functions=tuple(functions),
             time_zone=options.time_zone,

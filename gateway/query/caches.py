@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cachetools import LRUCache
 
-from gateway.catalog.model import Table, TokenDomain
+from gateway.catalog.model import CatalogSnapshot, Table, TokenDomain
 from gateway.names import TableName
 from gateway.policy.model import Decision
 from gateway.query.capped import CappedWorker
@@ -17,6 +17,8 @@ from gateway.sql.model import Defaults, Engine, GovernedQuery, Statement
 from gateway.sql.parse import is_heavy, parse
 from gateway.sql.resolve import resolve
 from gateway.sql.sessionfns import session_names, session_values
+from gateway.sql.viewbodies import with_views
+from gateway.sql.views import expanded
 
 if TYPE_CHECKING:
     from gateway.query.asked import Asked
@@ -70,6 +72,10 @@ class PlanCaches:
             self._parsed[key] = _Parsed(statement, len(text))
         return statement
 
+    async def expand(self, statement: Statement, snapshot: CatalogSnapshot) -> Statement:
+        """Add the queries of the statement's views and the tables beneath them."""
+        return await expanded(statement, snapshot.tables, self.parse)
+
     async def govern(
         self,
         statement: Statement,
@@ -85,7 +91,7 @@ class PlanCaches:
             statement.defaults,
             asked.engine,
             asked.snapshot.version,
-            # an append moves a table without changing the catalog's version
+            # an append moves a table, a new text a view, without changing the catalog's version
             tuple((name, table.metadata_location) for name, table in tables.items()),
             decision.fingerprint,
             tuple(sorted((name, str(value)) for name, value in values.items())),
@@ -115,6 +121,8 @@ class PlanCaches:
         if names is None:
             names = session_names(statement.tree) if statement.tree is not None else frozenset()
             self._session_names[statement.digest] = names
+        bodies = (body for body in statement.views.values() if isinstance(body, Statement))
+        names = names.union(*(body.session_names for body in bodies))
         if not names:
             return {}
         values = session_values(
@@ -132,7 +140,8 @@ def _governed(
     token_domains: Mapping[str, TokenDomain],
     salt: str,
 ) -> GovernedQuery:
-    return govern(resolve(statement, decision, tables, values), engine, token_domains, salt)
+    resolved = with_views(resolve(statement, decision, tables, values), tables, values)
+    return govern(resolved, engine, token_domains, salt)
 
 
 def _salted(decision: Decision) -> bool:

@@ -23,6 +23,7 @@ from gateway.query.asked import Asked, decision_request
 from gateway.query.plan import Plan, Purpose, Timings
 from gateway.query.purpose import PROPERTY, choose_purpose
 from gateway.query.recording import Trail
+from gateway.sql import views
 from gateway.sql.model import Kind, Statement
 
 if TYPE_CHECKING:
@@ -81,20 +82,27 @@ class MetadataAnswers:
         """Decide every table, in chunks; listing then equals what a query of it alone would get."""
         merged: dict[TableName, TableDecision] = {}
         expires_at = asked.now + timedelta(hours=1)
-        for purpose, tables in self._by_purpose(asked).items():
+        for purpose, listed in (await self._by_purpose(asked)).items():
+            found: dict[TableName, TableDecision] = {}
+            tables = list({table.name: table for group in listed for table in group}.values())
             for start in range(0, len(tables), _CHUNK):
                 chunk = tuple(tables[start : start + _CHUNK])
                 decision = await self._policy.decide(decision_request(asked, purpose, chunk))
-                merged.update(decision.tables)
+                found.update(decision.tables)
                 expires_at = min(expires_at, decision.expires_at)
+            merged.update(views.listed(listed, found))
         ordered = {name: merged[name] for name in asked.snapshot.tables if name in merged}
         return ordered, expires_at
 
-    def _by_purpose(self, asked: Asked) -> dict[str, list[Table]]:
-        grouped: dict[str, list[Table]] = {}
+    async def _by_purpose(self, asked: Asked) -> dict[str, list[tuple[Table, ...]]]:
+        """Every table, each view with all that lies beneath it, by the purpose of a query of it."""
+        grouped: dict[str, list[tuple[Table, ...]]] = {}
         for table in asked.snapshot.tables.values():
-            purpose = choose_purpose(asked, (table,), self._policy.purposes)
-            grouped.setdefault(purpose.name, []).append(table)
+            tables: tuple[Table, ...] = (table,)
+            if table.view is not None:
+                tables = await views.with_beneath(table, asked.snapshot.tables, self._caches.parse)
+            purpose = choose_purpose(asked, tables, self._policy.purposes)
+            grouped.setdefault(purpose.name, []).append(tables)
         return grouped
 
     async def show(self, statement: Statement, asked: Asked, timings: Timings) -> Plan:

@@ -1,7 +1,8 @@
 """The pipeline of one statement on one screen.
 
-parse -> bind parameters -> purpose -> decide once -> refuse what is hidden -> resolve ->
-govern (which verifies) -> plan. Pure stages live in ``sql``; this module only orders them.
+parse -> bind parameters -> expand views -> purpose -> decide once -> refuse what is hidden ->
+resolve -> govern (which verifies) -> plan. Pure stages live in ``sql``; this module only orders
+them.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from gateway.query.plan import Plan, Purpose, Timings
 from gateway.query.purpose import choose_purpose
 from gateway.query.recording import Trail
 from gateway.results import Warning_
+from gateway.sql import views
 from gateway.sql.model import GovernedQuery, Kind, Statement
 
 
@@ -51,7 +53,8 @@ class Pipeline:
         plan = await self._plan(asked, trail)
         plan = replace(plan, text=statement_text(trail.outer, asked))
         if plan.statement.heavy:  # the tree has done its work; plans outlive their statements
-            plan = replace(plan, statement=replace(plan.statement, tree=None, arguments=()))
+            light = replace(plan.statement, tree=None, arguments=(), views={})
+            plan = replace(plan, statement=light)
         return plan
 
     async def _plan(self, asked: Asked, trail: Trail) -> Plan:
@@ -101,6 +104,7 @@ class Pipeline:
         self, statement: Statement, asked: Asked, trail: Trail, timings: Timings
     ) -> Plan:
         _refuse_mixed(statement)
+        statement = await self._caches.expand(statement, asked.snapshot)
         tables = _known_tables(statement, asked.snapshot)
         purpose = choose_purpose(asked, tables.values(), self._policy.purposes)
         trail.purpose = purpose
@@ -108,9 +112,10 @@ class Pipeline:
         decision = await self._policy.decide(
             decision_request(asked, purpose.name, tuple(tables.values()))
         )
-        trail.decision = decision
+        decision = trail.decision = views.without_hidden(decision, statement.tables)
         timings = replace(timings, decide_us=_since(started))
         await self._refuse_hidden(statement, decision, asked)
+        views.refuse_broken(statement)
         check_obligations(decision, asked.snapshot)
         started = time.perf_counter_ns()
         governed = await self.governed(statement, decision, tables, asked)
@@ -139,7 +144,7 @@ class Pipeline:
 
     async def _refuse_hidden(self, statement: Statement, decision: Decision, asked: Asked) -> None:
         """Raise for the first table that may not be read, hidden and absent alike."""
-        for ref in statement.tables:
+        for ref in (one for one in statement.tables if not one.via):
             found = decision.tables.get(ref.name)
             if found is None or found.effect != "allow" or not found.readable:
                 visible = await self._metadata.visible(asked)

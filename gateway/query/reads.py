@@ -15,9 +15,10 @@ def reads_of(governed: GovernedQuery) -> Mapping[TableName, frozenset[str]]:
     """Every column the governed text names, by table: those it uses and those filters test.
 
     A mask reads the column it masks and no other. A table may come with no column at all.
+    Views are not named there: their queries are.
     """
     found: dict[TableName, set[str]] = {}
-    for scan in governed.scans:
+    for scan in _named(governed):
         columns = found.setdefault(scan.table.name, set())
         columns.update(scan.used)
         if scan.decision.row_filter is not None:
@@ -28,11 +29,15 @@ def reads_of(governed: GovernedQuery) -> Mapping[TableName, frozenset[str]]:
 def filters_of(governed: GovernedQuery) -> Mapping[TableName, str]:
     """The row filter of each table that has one, in the words of Trino's own row filters."""
     found: dict[TableName, str] = {}
-    for scan in governed.scans:
+    for scan in _named(governed):
         text = native_filter(scan.decision, scan.table)
         if text is not None:
             found[scan.table.name] = text
     return MappingProxyType(found)
+
+
+def _named(governed: GovernedQuery) -> list[Scan]:
+    return [scan for scan in governed.scans if scan.table.view is None]
 
 
 def keyed(governed: GovernedQuery) -> bool:

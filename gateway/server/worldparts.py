@@ -17,6 +17,7 @@ from gateway.catalog.model import (
     Table,
     TokenDomain,
     TokenVersion,
+    ViewText,
 )
 from gateway.datatypes import DataType
 from gateway.names import TableName
@@ -29,7 +30,7 @@ _TEXTS = {"owner", "display_name", "guid", "description", "version", "required_s
 _PRODUCT = _TEXTS | {"status", "visibility", "purposes"}
 _CANONICALIZERS = ("raw", "digits", "upper_alnum", "email", "int")
 _TOKENS = {"shape", "numeric", "canonicalizer", "null_values", "version"}
-_TABLE = {"product", "tags", "comment", "kind"}
+_TABLE = {"product", "tags", "comment", "kind", "view"}
 _COLUMN = {"required", "doc", "tags", "classification", "token_domain"}
 _GRANT = {"kind", "valid_from", "valid_until", "scope", "waives"}
 
@@ -104,16 +105,19 @@ def read_tables(domain: str, body: Place) -> Iterator[Table]:
         for part in (catalog, schema, table):
             _named(part, item)
         inner = item.mapping({"columns"}, _TABLE)
-        columns = inner["columns"].entries() if "columns" in inner else {}
+        listed_columns = inner["columns"].entries() if "columns" in inner else {}
+        columns = tuple(_column(n, c, at) for at, (n, c) in enumerate(listed_columns.items(), 1))
+        sql = _text(inner, "view")
         yield Table(
             name=TableName(catalog, schema, table),
             domain=domain,
-            columns=tuple(_column(n, c, at) for at, (n, c) in enumerate(columns.items(), 1)),
+            columns=columns,
             tags=_list(inner, "tags"),
             product=_text(inner, "product") or None,
             uuid=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{catalog}.{key}")),
             comment=_text(inner, "comment") or None,
-            kind=_one_of(inner, "kind", ("table", "view")),
+            kind="view" if sql else _one_of(inner, "kind", ("table", "view")),
+            view=ViewText(sql, schema, tuple((c.name, c.type) for c in columns)) if sql else None,
         )
 
 

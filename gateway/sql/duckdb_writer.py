@@ -36,7 +36,7 @@ class Writer:
         rules: Mapping[type, Rule],
         write_query: Callable[[Writer, exp.Expression], Query],
     ) -> None:
-        self.scans = scans
+        self.scans = {scan.index: scan for scan in scans}
         self.secured = secured
         self.scope = Scope()
         self.with_names: dict[str, Columns] = {}

@@ -25,8 +25,10 @@ class FromBinder(Binder):
         refs: tuple[TableRef, ...],
         decision: Decision,
         tables: Mapping[TableName, Table],
+        first: int = 0,
     ) -> None:
         super().__init__(state)
+        self._first = first
         self._refs = refs
         self._decision = decision
         self._tables = tables
@@ -141,7 +143,7 @@ class FromBinder(Binder):
 
     def _scan(self, node: exp.Table) -> Scope:
         ref = self._refs[node.meta["ref"]]
-        index = node.meta["ref"]
+        index = self._first + node.meta["ref"]
         table, decision = self._tables[ref.name], self._decision.tables[ref.name]
         written = node.args.get("alias")
         alias = written.this if written else exp.Identifier(this=node.this.this, quoted=True)
@@ -159,7 +161,8 @@ class FromBinder(Binder):
         node.meta["scan"] = index
         self.state.scans[index] = Scan(index, ref, table, decision, alias.this, ())
         self.state.used[index] = set()
-        shown = iter(_renamed(node, [column.name for column in columns if not column.hidden]))
+        names: list[str | None] = [c.written or c.name for c in columns if not c.hidden]
+        shown = iter(_renamed(node, names))
         if written:
             written.set("columns", [])
         fields = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -10,13 +11,14 @@ from gateway.catalog.model import TokenDomain
 from gateway.errors import MeshgateError
 from gateway.names import fold
 from gateway.sql.accounting import account
-from gateway.sql.duckdb import translate
+from gateway.sql.duckdb import translate, translate_view
 from gateway.sql.inject import ALIAS, secured
 from gateway.sql.model import Engine, GovernedQuery, Output, ResolvedQuery, Scan
 from gateway.sql.obligations import keep, limits, max_rows
 from gateway.sql.pushdown import with_hints
 from gateway.sql.trino import outline, print_trino
 from gateway.sql.verify import verify
+from gateway.sql.viewbodies import outside
 
 MAX_GOVERNED_BYTES = 2_000_000
 
@@ -61,10 +63,13 @@ def _govern(
     salt: str,
 ) -> GovernedQuery:
     resolved = keep(resolved)
-    alias = _free_alias(resolved.tree)
+    scans = _all_scans(resolved)
+    bodies = [scan.body.tree for scan in scans if scan.body is not None]
+    alias = _free_alias([resolved.tree, *bodies])
 
     def write(scan: Scan) -> str:
-        return secured(scan, engine, token_domains, salt, alias)
+        body = _view_body(scan, engine, write)
+        return secured(scan, engine, token_domains, salt, alias, body)
 
     make = _trino if engine == "trino" else _duckdb
     sql, outputs, ordered = make(resolved, write)
@@ -73,21 +78,48 @@ def _govern(
             "QUERY_TEXT_TOO_LARGE",
             f"the rewritten query would exceed {MAX_GOVERNED_BYTES} bytes: name fewer columns",
         )
-    tables = {scan.table.name: scan.table for scan in resolved.scans}
+    tables = {scan.table.name: scan.table for scan in scans}
     verify(sql, engine, resolved.decision, tables, token_domains, salt)
     return GovernedQuery(
         sql=sql,
         engine=engine,
         kind=resolved.statement.kind,
-        scans=with_hints(resolved) if engine == "duckdb" else resolved.scans,
+        scans=tuple(
+            replace(scan, body=None)
+            for query in _queries(resolved)
+            for scan in (with_hints(query) if engine == "duckdb" else query.scans)
+        ),
         outputs=outputs,
         usage=resolved.usage,
-        restricted=any(s.decision.restricted or limits(s.decision) for s in resolved.scans),
+        restricted=any(s.decision.restricted or limits(s.decision) for s in scans),
         decision_id=resolved.decision.decision_id,
         decision_fingerprint=resolved.decision.fingerprint,
         ordered=ordered,
         max_rows=max_rows(resolved.decision),
     )
+
+
+def _queries(resolved: ResolvedQuery) -> Iterator[ResolvedQuery]:
+    """The statement's query and those of all views beneath."""
+    yield resolved
+    for scan in resolved.scans:
+        if scan.body is not None:
+            yield from _queries(scan.body)
+
+
+def _all_scans(resolved: ResolvedQuery) -> list[Scan]:
+    return [scan for query in _queries(resolved) for scan in query.scans]
+
+
+def _view_body(scan: Scan, engine: Engine, write: Callable[[Scan], str]) -> str | None:
+    if scan.body is None:
+        return None
+    if engine == "trino":
+        return _trino(scan.body, write)[0]
+    try:
+        return translate_view(scan, scan.body, write)
+    except MeshgateError as error:
+        raise outside(scan, error) from None
 
 
 Made = tuple[str, tuple[Output, ...], bool]
@@ -106,9 +138,9 @@ def _duckdb(resolved: ResolvedQuery, write: Callable[[Scan], str]) -> Made:
     return translated.sql, translated.outputs, translated.ordered
 
 
-def _free_alias(tree: exp.Expression) -> str:
-    """Find the first private alias that no identifier of the statement equals."""
-    taken = {fold(name) for name in _names(tree)}
+def _free_alias(trees: list[exp.Expression]) -> str:
+    """Find the first private alias that no identifier equals, alone or before a view's name."""
+    taken = {fold(name).partition(":")[0] for tree in trees for name in _names(tree)}
     alias, count = ALIAS, 0
     while alias in taken:
         count += 1

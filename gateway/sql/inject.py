@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.catalog.model import Column, TokenDomain
+from gateway.errors import MeshgateError
 from gateway.names import quote
 from gateway.sql.conditions import where
 from gateway.sql.masks import Place, masked
 from gateway.sql.model import Engine, Scan
+from gateway.sql.spelling import spell
 
 ALIAS = "$g"
 NOTHING = '1 AS "$n"'
@@ -20,6 +22,7 @@ def secured(
     token_domains: Mapping[str, TokenDomain],
     salt: str,
     alias: str = ALIAS,
+    body: str | None = None,
 ) -> str:
     """Write ``(SELECT … FROM table AS "$g" WHERE filter) AS "alias"``.
 
@@ -29,14 +32,19 @@ def secured(
         token_domains: all token domains of the mesh by name.
         salt: lower-case hex, this query's own, for masks salted with the query.
         alias: the private alias; no identifier of the statement may equal it.
+        body: a view's query as written for the engine; it stands in the place of the table.
 
     Raises:
         ValueError: the decision shows a column denied, unknown or not maskable.
+        MeshgateError: NOT_SUPPORTED for a row filter on a view on DuckDB.
 
     """
     place = Place(engine, alias, token_domains, salt)
     columns = ", ".join(_column(column, scan, place) for column in _used(scan)) or NOTHING
-    text = f"SELECT {columns} FROM {base_table(scan, engine)} AS {quote(alias)}"  # noqa: S608 - quoted names and typed literals
+    source = base_table(scan, engine)
+    if scan.table.view is not None:
+        source = view_source(scan, engine, alias, body)
+    text = f"SELECT {columns} FROM {source} AS {quote(alias)}"  # noqa: S608 - quoted names and typed literals
     if scan.decision.row_filter is not None:
         text += f" WHERE {where(scan.decision.row_filter, scan.table, engine, alias)}"
     return f"({text}) AS {quote(scan.alias)}"
@@ -49,6 +57,26 @@ def base_table(scan: Scan, engine: Engine) -> str:
     if engine == "trino":
         return scan.table.name.quoted()
     return quote(f"{scan.table.name}:{scan.index}")
+
+
+def view_source(scan: Scan, engine: Engine, alias: str, body: str | None) -> str:
+    """Write a view's query with the view's stored types, under an alias that names the view."""
+    view = scan.table.view
+    if view is None or body is None:
+        raise ValueError("a view without its query")
+    if engine == "duckdb" and scan.decision.row_filter is not None:
+        raise MeshgateError(
+            "NOT_SUPPORTED",
+            f"the row filter on view {scan.table.name} is not supported by the embedded engine; "
+            "use a Trino cluster",
+        )
+    own = quote(f"{alias}:{scan.table.name}")
+    casts = ", ".join(
+        f"CAST({own}.{quote(column.name)} AS {spell(column.type, engine)}) AS {quote(column.name)}"
+        for column in scan.table.columns
+    )
+    names = ", ".join(quote(name) for name, _ in view.columns)
+    return f"(SELECT {casts} FROM ({body}) AS {own} ({names}))"  # noqa: S608 - as above
 
 
 def _used(scan: Scan) -> list[Column]:

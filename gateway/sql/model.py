@@ -89,6 +89,18 @@ class TableRef:
     at: Position
     version: str | None = None
     role: Literal["read", "target"] = "read"
+    via: tuple[TableName, ...] = ()
+    """The views a table lies beneath, the one the statement names first; ``at`` is its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenView:
+    """Why a view that the statement names cannot be read; told to those who may see it."""
+
+    error: str
+    message: str
+    reason: str = ""
+    """For the audit record alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +126,11 @@ class Statement:
     """So large that every further stage runs apart, with capped CPU and memory."""
     session_names: frozenset[str] = frozenset()
     """The session functions the tree calls: their values belong into a cache's key."""
+    views: Mapping[TableName, Statement | BrokenView] = field(
+        default_factory=lambda: MappingProxyType({}), repr=False
+    )
+    """The queries of all views beneath; their tables stand at the end of ``tables``, with ``via``.
+    Filled by ``views.expanded``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +150,8 @@ class Scan:
     used: tuple[str, ...]
     hints: tuple[Condition, ...] = field(default=(), repr=False)
     """What the statement itself says of the scan's rows: it holds literals of the user."""
+    body: ResolvedQuery | None = field(default=None, repr=False, compare=False)
+    """The query of a view, until it is written; a table has none."""
 
 
 @dataclass(frozen=True, slots=True)

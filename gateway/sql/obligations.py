@@ -43,8 +43,25 @@ def keep(resolved: ResolvedQuery) -> ResolvedQuery:
         )
     if not binding:
         return resolved
+    _refuse_views(resolved, binding)
     _require_filters(resolved)
     return keep_groups(resolved)
+
+
+def _refuse_views(resolved: ResolvedQuery, binding: Iterable[Obligation]) -> None:
+    """Refuse views where the shape of a SELECT counts: theirs and the reader's both would."""
+    kinds = sorted({one.kind for one in binding} - {MAX_ROWS})
+    view = next((scan for scan in resolved.scans if scan.table.view is not None), None)
+    if kinds and view is not None:
+        at = view.ref.at
+        raise MeshgateError(
+            "PERMISSION_DENIED",
+            f"line {at.line}:{at.column}: Access Denied: Cannot select from view "
+            f"{view.table.name}: the obligation '{kinds[0]}' is kept for tables alone: "
+            "query its tables",
+            line=at.line,
+            column=at.column,
+        )
 
 
 def limits(decision: TableDecision) -> bool:

@@ -31,6 +31,7 @@ def resolve(
     decision: Decision,
     tables: Mapping[TableName, Table],
     session: Mapping[str, exp.Expression] | None = None,
+    first: int = 0,
 ) -> ResolvedQuery:
     """Bind every table and column of a statement's tree.
 
@@ -39,6 +40,7 @@ def resolve(
         decision: dense and allowing for every table of the statement.
         tables: the snapshot's tables by name.
         session: literals for the session functions (``sessionfns.session_values``).
+        first: the number of the first scan; a view's query counts on from the statement's.
 
     Raises:
         MeshgateError: COLUMN_NOT_FOUND, AMBIGUOUS_NAME, MISMATCHED_COLUMN_ALIASES,
@@ -55,7 +57,7 @@ def resolve(
     try:
         tree = copy_tree(statement.tree)
         state = State(FreshNames(tree), session or {})
-        binder = QueryBinder(state, statement.tables, decision, tables)
+        binder = QueryBinder(state, statement.tables, decision, tables, first)
         outs = binder.query(tree, None, {}, "output")
     except RecursionError as error:
         raise MeshgateError(

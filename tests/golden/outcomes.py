@@ -16,7 +16,7 @@ from tests.golden.cases import BROKEN, Case
 
 WORLDS = Path(__file__).parents[1] / "worlds"
 SALT_QUERY = "govern"
-DEFAULTS = {"shop": ("lake", "sales"), "mesh": ("health", "claims"), "types": ("lake", "lab")}
+DEFAULTS = {"shop": ("lake", "sales"), "views": ("lake", "marts"), "mesh": ("health", "claims"), "types": ("lake", "lab")}
 
 
 @cache

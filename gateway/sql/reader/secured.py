@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gateway.catalog.model import Column, Table, TokenDomain
@@ -11,16 +11,21 @@ from gateway.names import TableName
 from gateway.policy.model import Condition, Mask
 from gateway.sql.reader.conditions import ConditionReader
 from gateway.sql.reader.expressions import Expressions, Tree
+from gateway.sql.reader.literals import same_type
 from gateway.sql.reader.masks import Keys, read_mask
 from gateway.sql.reader.tokens import Cursor, UnreadableError
 
 PRIVATE = re.compile(r"\$g\d*")
 _SCAN = re.compile(r"([^:]+):(0|[1-9]\d{0,5})", re.ASCII)
+_VIEW = re.compile(r"\$g\d*:([^:]+)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What one secured sub-query says. ``scan`` is its name on DuckDB; ``masks`` by column."""
+    """What one secured sub-query says. ``scan`` is its name on DuckDB; ``masks`` by column.
+
+    Of a view, ``scan`` is the alias of its query.
+    """
 
     table: Table
     scan: str
@@ -41,13 +46,20 @@ class Context:
     salt: str
 
 
-def read_secured(cursor: Cursor, context: Context) -> Read:
+Body = Callable[[], None]
+"""Reads the query of a view at the cursor, where no name of the text around it is known."""
+
+
+def read_secured(cursor: Cursor, context: Context, body: Body | None = None) -> Read:
     """Read from ``(SELECT`` to the closing bracket; raises UnreadableError on any other form."""
     cursor.expect("sign", "(")
     cursor.words("SELECT")
     items = _items(cursor, context.engine)
     cursor.words("FROM")
-    table, scan = _base(cursor, context)
+    if cursor.sign("("):
+        table, scan = _view(cursor, context, body)
+    else:
+        table, scan = _base(cursor, context)
     cursor.words("AS")
     private = cursor.expect("name")
     if not PRIVATE.fullmatch(private):
@@ -56,7 +68,11 @@ def read_secured(cursor: Cursor, context: Context) -> Read:
     if cursor.take("word", "WHERE"):
         tree = Expressions(cursor, context.engine).read()
         condition, barrier = ConditionReader(table, private, context.engine).read(tree)
+        if table.view is not None and context.engine != "trino":
+            raise UnreadableError("a row filter on a view without a barrier")
     cursor.expect("sign", ")")
+    if table.view is not None and not scan.startswith(f"{private}:"):
+        raise UnreadableError("a view under another alias than its own")
     masks = _columns(items, table, private, context)
     columns = tuple(name for name, _ in items if name != "$n")
     return Read(table, scan, private, columns, masks, condition, barrier)
@@ -87,7 +103,54 @@ def _base(cursor: Cursor, context: Context) -> tuple[Table, str]:
     table = context.tables.get(TableName(*parts))
     if table is None:
         raise UnreadableError("a table that was not decided")
+    if table.view is not None:
+        raise UnreadableError("a view by its name")
     return table, name
+
+
+def _view(cursor: Cursor, context: Context, body: Body | None) -> tuple[Table, str]:
+    """Read ``(SELECT CAST(…) AS …, … FROM (query) AS "$g:view" (names))``."""
+    if body is None:
+        raise UnreadableError("a view where none can stand")
+    cursor.expect("sign", "(")
+    cursor.words("SELECT")
+    items = _items(cursor, context.engine)
+    cursor.words("FROM")
+    cursor.expect("sign", "(")
+    body()
+    cursor.expect("sign", ")")
+    cursor.words("AS")
+    alias = cursor.expect("name")
+    hit = _VIEW.fullmatch(alias)
+    parts = hit.group(1).split(".") if hit else []
+    table = context.tables.get(TableName(*parts)) if len(parts) == 3 else None  # noqa: PLR2004
+    if table is None or table.view is None:
+        raise UnreadableError("a query under the name of no view that was decided")
+    if _names(cursor) != [name for name, _ in table.view.columns]:
+        raise UnreadableError("a view with other columns than it has")
+    cursor.expect("sign", ")")
+    _check_casts(items, table, alias, context.engine)
+    return table, alias
+
+
+def _names(cursor: Cursor) -> list[str]:
+    cursor.expect("sign", "(")
+    found = [cursor.expect("name")]
+    while cursor.take("sign", ","):
+        found.append(cursor.expect("name"))
+    cursor.expect("sign", ")")
+    return found
+
+
+def _check_casts(items: list[tuple[str, Tree]], table: Table, alias: str, engine: str) -> None:
+    """Every column once, in order, with its stored type."""
+    if [name for name, _ in items] != [column.name for column in table.columns]:
+        raise UnreadableError("a view with other columns than it has")
+    for (name, tree), column in zip(items, table.columns, strict=True):
+        if tree[:2] != ("cast", ("col", alias, name)) or not same_type(
+            tree[2], column.type, engine
+        ):
+            raise UnreadableError("a view's column without its stored type")
 
 
 def _columns(

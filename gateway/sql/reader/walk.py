@@ -165,7 +165,7 @@ class Walk(Runs):
     def _opened(self, scope: Scope) -> None:
         """Read a relation in brackets: secured, a query, or joined relations."""
         if self._secured():
-            self.found.append(read_secured(self._c, self._context))
+            self.found.append(read_secured(self._c, self._context, self._body))
             self.blocks.append(self._block)
             self._scan_alias()
             self._block.alias = self._c.peek(1).value
@@ -175,6 +175,10 @@ class Walk(Runs):
             self._c.expect("sign", "(")
             self._relations(scope)
             self._c.expect("sign", ")")
+
+    def _body(self) -> None:
+        """Read a view's query: no WITH name of the statement is known in there."""
+        self._query(frozenset())
 
     def _scan_alias(self) -> None:
         """A secured sub-query has one plain alias: a column list could swap its columns."""
@@ -197,6 +201,10 @@ class Walk(Runs):
             ahead += 1
 
     def _private_after(self, ahead: int) -> bool:
+        if self._sign_at(ahead) == "(":
+            ahead = self._past_bracket(ahead)
+            if not self._view_before(ahead):
+                return False
         while self._c.peek(ahead).kind == "name":
             ahead += 1
             if not self._c.sign(".", ahead):
@@ -205,6 +213,26 @@ class Walk(Runs):
         alias = self._c.peek(ahead + 1)
         named = self._c.word("AS", ahead=ahead) and alias.kind == "name"
         return named and PRIVATE.fullmatch(alias.value) is not None
+
+    def _past_bracket(self, ahead: int) -> int:
+        """Where the bracket that opens here has closed."""
+        depth = 0
+        while self._c.peek(ahead).kind != "end":
+            depth += {"(": 1, ")": -1}.get(self._sign_at(ahead), 0)
+            ahead += 1
+            if depth == 0:
+                break
+        return ahead
+
+    def _view_before(self, ahead: int) -> bool:
+        """Whether what closed before here ends like a view: ``… AS "$g:name" (…))``."""
+        ahead -= 2
+        while self._c.peek(ahead).kind == "name" or self._sign_at(ahead) in {")", ","}:
+            ahead -= 1
+        named = self._c.peek(ahead - 1)
+        opened = self._sign_at(ahead) == "(" and named.kind == "name"
+        private, colon, _ = named.value.partition(":")
+        return opened and bool(colon) and PRIVATE.fullmatch(private) is not None
 
     def _begins_query(self) -> bool:
         """Whether ``((…`` opens a query rather than joined relations."""

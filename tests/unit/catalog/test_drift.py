@@ -9,9 +9,11 @@ from typer.testing import CliRunner
 
 from gateway.catalog.drift import differences, listing_sql, told_by_trino
 from gateway.catalog.iceberg import IcebergField, IcebergTable
+from gateway.catalog.inspecting import tables_of
 from gateway.cli.catalog import app
 from gateway.datatypes import DataType
 from tests.unit.catalog import lake
+from tests.unit.catalog.viewfiles import create_view
 
 
 def _field(name: str, kind: str) -> IcebergField:
@@ -79,3 +81,15 @@ def test_a_cluster_that_is_not_there_is_no_drift(tmp_path: Path):
     result = CliRunner().invoke(app, words, env=settings)
     assert (result.exit_code, result.stdout) == (2, "")
     assert "did not list catalog lake" in result.stderr
+
+
+def test_views_are_no_drift(tmp_path: Path):
+    directory = lake.build(tmp_path / "mesh")
+    create_view(directory, "weather.v", "SELECT 1 x", (("x", "integer"),))
+    create_view(directory, "weather.s", "SELECT 1 x", (("x", "integer"),), dialect="spark")
+    found = tables_of(lake.connection(directory), ["weather"])
+    assert sorted(found) == [("weather", "hours"), ("weather", "s"), ("weather", "v")]
+    hours = found["weather", "hours"]
+    assert isinstance(hours, IcebergTable)
+    told = {("weather", "hours"): [(f.name, f.type.display()) for f in hours.fields if f.type]}
+    assert list(differences("lake", found, told)) == []
