@@ -15,7 +15,7 @@ policy: export MESHGATE_DATA = $(DATA)
 export UV_LINK_MODE ?= copy
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help install data demo serve test check unit golden policy client-test trino-test trino-lab barrier golden-trino fetch bench lock clean
+.PHONY: help install data demo serve test check unit golden policy client-test trino-test trino-lab barrier proof golden-trino fetch bench lock clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
@@ -73,6 +73,9 @@ trino-lab: .venv/.done ## Trino, PostgreSQL, OPA, Iceberg REST and a gateway, le
 
 barrier: .venv/.done ## prove that a Trino version lets nobody feel hidden rows; BARRIER=--turns=4 for less
 	@$(BIN)/python -m tests.differential.prove $(BARRIER)
+
+proof: .venv/.done ## fuzz the SQL front, judged by Trino's parser; PROOF="--mutants=1000000 --seed=x"
+	@$(BIN)/python -m tests.fuzz.run $(PROOF)
 
 golden-trino: .venv/.done ## a real Trino answers the golden questions anew
 	@MESHGATE_REWRITE=1 $(BIN)/python -m tests.trino.run --bare -k golden_trino -n 0 -p no:randomly

@@ -20,10 +20,16 @@ JARS=(
   "$TRINO trino-jdbc 476 :jar .jar a3736d21609a5a317d2ce88b3835e312e9b6f41393c1d4b09f2ad6e7aeb3bb90"
   "$TRINO trino-jdbc 483 :jar .jar 518062369fdfa937b35f11aa45276daa31cccaaad3c8c05eb51e674e23a419e3"
   "$TRINO trino-cli 476 :jar:executable -executable.jar fe4e9c7fb569cd67673afa1622945f6308e1e59bdb825419352b80887661757b"
+  # Trino's parser and what it needs, of the versions in Trino's own lib folder: the SQL judge.
+  "$TRINO trino-parser 476 :jar .jar b8552c903083834d194491854103535034e49cee97e918263307c9533faba0cc"
+  "$TRINO trino-grammar 476 :jar .jar 5b66eb27be12fb76e324588d13f8c51e00b5c31fa2fd2a955bce295dd15088aa"
+  "org.antlr antlr4-runtime 4.13.2 :jar .jar dd3e8a13a2d669bf84fb8d834de35ce4875f27157698d206241ec8488aadcaf7"
+  "com.google.guava guava 33.4.8-jre :jar .jar f3d7f57f67fd622f4d468dfdd692b3a5e3909246c28017ac3263405f0fe617ed"
+  "com.google.guava failureaccess 1.0.3 :jar .jar cbfc3906b19b8f55dd7cfd6dfe0aa4532e834250d7f080bd8d211a3e246b59cb"
   # Iceberg's own REST servlet; the version is the one inside Trino's Iceberg plugin.
   "$ICEBERG iceberg-core 1.9.1 :jar:tests -tests.jar 6e739ae0e7716f9a7e11e4c59bab4bec1ee6872683cb9eeedf5964ba144ae423"
 )
-# The server's lib folder also holds Trino's parser; the last version published there.
+# The last version whose server is published there.
 SERVER_VERSION=476
 SERVER_SHA256=cfd5accde17e8ebd251eeeb78aed1f490e77bb3a164d95a0f454bf8a7c1cbd3f
 

@@ -16,6 +16,13 @@ REQUIRED = frozenset(filter(None, os.environ.get("MESHGATE_REQUIRE", "").split("
 TRINO_VERSION = 476
 JDBC_VERSIONS = (400, 435, 461, 476, 483)
 _LEAST_JDK = 24
+_JUDGE_JARS = (
+    f"trino-parser-{TRINO_VERSION}",
+    f"trino-grammar-{TRINO_VERSION}",
+    "antlr4-runtime-4.13.2",
+    "guava-33.4.8-jre",
+    "failureaccess-1.0.3",
+)
 _JDK_FOLDERS = (
     "/usr/lib/jvm/*",
     "/opt/*jdk*",
@@ -45,6 +52,13 @@ def jdbc_jar(version: int = TRINO_VERSION) -> Path | None:
 def cli_jar() -> Path | None:
     """The Trino CLI, where Java is there to run it."""
     return _jar(f"trino-cli-{TRINO_VERSION}-executable.jar") if shutil.which("java") else None
+
+
+def judge_jars() -> list[Path] | None:
+    """Trino's parser and what it needs, all or nothing."""
+    found = [_jar(f"{name}.jar") for name in _JUDGE_JARS]
+    jars = [path for path in found if path is not None]
+    return jars if len(jars) == len(_JUDGE_JARS) else None
 
 
 def rest_jar() -> Path | None:

@@ -49,17 +49,28 @@ def unique_keys(names: Iterable[str | None]) -> list[str]:
     """Name every column of a derived table once: unnamed ones ``_colN``, doubles with ``$N``."""
     given = list(names)
     taken = {compare_key(name) for name in given if name is not None}
+    counts: dict[str, int] = {}
     seen: set[str] = set()
     keys = []
     for index, name in enumerate(given):
         key = name
         if name is None or compare_key(name) in seen:
-            stem = f"_col{index}" if name is None else name
-            key, count = (stem, 1) if name is None else (f"{stem}$1", 1)
-            while compare_key(key) in taken | seen:
-                count += 1
-                key = f"{stem}${count}"
+            key = _fresh(f"_col{index}" if name is None else name, taken, counts, bare=name is None)
         assert key is not None
         seen.add(compare_key(key))
+        taken.add(compare_key(key))
         keys.append(key)
     return keys
+
+
+def _fresh(stem: str, taken: set[str], counts: dict[str, int], *, bare: bool) -> str:
+    """Name a column like no other; ``counts`` spares every double the numbers already given."""
+    if bare and compare_key(stem) not in taken:
+        return stem
+    count = counts.get(compare_key(stem), int(bare))
+    while True:
+        count += 1
+        key = f"{stem}${count}"
+        if compare_key(key) not in taken:
+            counts[compare_key(stem)] = count
+            return key

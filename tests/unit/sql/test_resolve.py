@@ -13,6 +13,7 @@ from gateway.sql.dialect import parse_query
 from gateway.sql.parse import parse
 from gateway.sql.printer import Printer
 from gateway.sql.resolve import resolve
+from gateway.sql.trees import unique_keys
 from tests.unit.sql.front import DECISION, DEFAULTS, TABLES, bound, cases, refusal, resolved
 
 ORDERS = TableName("lake", "sales", "orders")
@@ -220,3 +221,11 @@ def test_columns_outside_the_star_answer_by_name():
     assert "tags" not in used("SELECT * FROM orders")
     assert "tags" not in used("SELECT o.* FROM orders o(a, b, c, d)")
     assert used("SELECT tags FROM orders") == ("tags",)
+
+
+def test_doubled_columns_are_named_in_linear_time():
+    names = ["a", "A", None, "_col2", "a$1", "a", None]
+    assert unique_keys(names) == ["a", "A$2", "_col2$2", "_col2", "a$1", "a$3", "_col6"]
+    many = unique_keys(["a"] * 20_000)  # by the square this would take minutes
+    assert len(set(many)) == len(many)
+    assert many[-1] == "a$19999"
