@@ -14,7 +14,7 @@ from typing import Any
 from sqlglot import exp
 
 from gateway.sql.dialect import parse_query_tokens
-from gateway.sql.lex import HEX, NUMBER, QUOTED, STRING, tokens
+from gateway.sql.lex import HEX, NUMBER, QUOTED, STRING, own_tokens, tokens
 
 Leaf = tuple[str, str]
 _COUNTED = frozenset({QUOTED, STRING, NUMBER, HEX})
@@ -37,7 +37,7 @@ def account(text: str, tree: exp.Expression, names: Mapping[int, str]) -> None:
         AccountingError: on the first difference.
 
     """
-    found = tokens(text)
+    found = own_tokens(text)
     counted = Counter((t.key, t.value) for t in found if t.key in _COUNTED)
     counted[_SELECT] = sum(t.key == "SELECT" for t in found)
     wanted = Counter(_leaves(tree, names))

@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from gateway.errors import MeshgateError
 from gateway.sql.functions import FUNCTIONS
+from gateway.sql.limits import MAX_COLUMNS, MAX_STARRED, rejected
 from gateway.sql.model import Scan
 from gateway.sql.scopes import Field, Found, Origin, Scope, compare_key
 from gateway.sql.sessionfns import CALLED_NAMES, SESSION_NAMES, key_of
@@ -42,6 +43,22 @@ class State:
     aggregates: int = 0
     last: Field | None = None
     derived: int = 0
+    columns: int = 0
+    starred: int = 0
+
+    def bring(self, count: int) -> None:
+        """Count columns that a relation brings into scope; QUERY_REJECTED beyond the limit."""
+        self.columns += count
+        if self.columns > MAX_COLUMNS:
+            what = f"the relations of the query have more than {MAX_COLUMNS} columns together"
+            raise rejected(what, "name the columns it needs in sub-queries")
+
+    def star(self, count: int) -> None:
+        """Count columns that a star stands for: stars of stars would multiply without end."""
+        self.starred += count
+        if self.starred > MAX_STARRED:
+            what = f"the stars of the query stand for more than {MAX_STARRED} columns"
+            raise rejected(what, "name the columns it needs")
 
 
 Env = Mapping[str, tuple[str, list[Out]]]

@@ -11,6 +11,7 @@ from gateway.catalog.model import Table
 from gateway.names import TableName, fold
 from gateway.policy.model import Decision
 from gateway.sql.binder import Binder, Env, Out, State, located
+from gateway.sql.limits import MAX_RELATIONS, rejected
 from gateway.sql.model import Scan, TableRef
 from gateway.sql.scopes import Field, Relation, Scope, compare_key
 from gateway.sql.trees import unique_keys
@@ -101,7 +102,8 @@ class FromBinder(Binder):
             merged.append(both)
             gone += [one, other]
             name.args["quoted"] = True
-        rest = [f for f in scope.fields if not any(f is lost for lost in gone)]
+        lost = {id(field) for field in gone}
+        rest = [field for field in scope.fields if id(field) not in lost]
         return Scope([*merged, *rest], scope.relations, scope.parent)
 
     @staticmethod
@@ -161,6 +163,7 @@ class FromBinder(Binder):
         node.meta["scan"] = index
         self.state.scans[index] = Scan(index, ref, table, decision, alias.this, ())
         self.state.used[index] = set()
+        self.state.bring(len(columns))
         names: list[str | None] = [c.written or c.name for c in columns if not c.hidden]
         shown = iter(_renamed(node, names))
         if written:
@@ -180,6 +183,7 @@ class FromBinder(Binder):
     def _derived(self, node: exp.Expression, outs: Iterable[Out]) -> Scope:
         """Give a derived relation an alias and every column of it one name."""
         given = list(outs)
+        self.state.bring(len(given))
         alias = node.args.get("alias")
         names = _renamed(node, [out.name for out in given])
         keys = unique_keys(names)
@@ -194,6 +198,8 @@ class FromBinder(Binder):
             columns = [exp.Identifier(this=key, quoted=True) for key in keys]
             alias.set("columns", columns)
         self.state.derived += 1
+        if self.state.derived > MAX_RELATIONS:
+            raise rejected(f"the query has more than {MAX_RELATIONS} relations", "split it")
         node.meta["derived"] = self.state.derived
         relation = Relation(alias.this, qualifier, ("derived", self.state.derived), node)
         fields = [

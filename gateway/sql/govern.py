@@ -73,11 +73,7 @@ def _govern(
 
     make = _trino if engine == "trino" else _duckdb
     sql, outputs, ordered = make(resolved, write)
-    if len(sql.encode()) > MAX_GOVERNED_BYTES:
-        raise MeshgateError(
-            "QUERY_TEXT_TOO_LARGE",
-            f"the rewritten query would exceed {MAX_GOVERNED_BYTES} bytes: name fewer columns",
-        )
+    _check_size(sql)
     tables = {scan.table.name: scan.table for scan in scans}
     verify(sql, engine, resolved.decision, tables, token_domains, salt)
     return GovernedQuery(
@@ -122,12 +118,21 @@ def _view_body(scan: Scan, engine: Engine, write: Callable[[Scan], str]) -> str 
         raise outside(scan, error) from None
 
 
+def _check_size(sql: str) -> None:
+    if len(sql.encode()) > MAX_GOVERNED_BYTES:
+        raise MeshgateError(
+            "QUERY_TEXT_TOO_LARGE",
+            f"the rewritten query would exceed {MAX_GOVERNED_BYTES} bytes: name fewer columns",
+        )
+
+
 Made = tuple[str, tuple[Output, ...], bool]
 
 
 def _trino(resolved: ResolvedQuery, write: Callable[[Scan], str]) -> Made:
     texts = {scan.index: write(scan) for scan in resolved.scans}
     sql = print_trino(resolved, lambda scan: texts[scan.index])
+    _check_size(sql)  # before it is read back
     names = {text: f"$s{at}" for at, text in enumerate(dict.fromkeys(texts.values()))}
     account(outline(sql, names), resolved.tree, {i: names[text] for i, text in texts.items()})
     return sql, resolved.outputs, resolved.tree.args.get("order") is not None

@@ -173,6 +173,7 @@ class QueryBinder(FromBinder):
             if fields is None:
                 outs.append(self._item(item, scope, env, label))
                 continue
+            self.state.star(len(fields))
             stars[index] = [self._expanded(item, one, label) for one in fields]
             outs += [Out(one.name, one.kind, one.sources) for one in fields]
         if stars:

@@ -82,6 +82,7 @@ class Scope:
     parent: Scope | None = None
     same_query: bool = False
     _index: dict[str, list[Field]] | None = field(default=None, init=False)
+    _pairs: dict[tuple[str, str], list[Field]] = field(default_factory=dict, init=False)
     _loose: dict[str, str] | None = field(default=None, init=False)
 
     def find(self, names: Sequence[str]) -> list[Field]:
@@ -89,13 +90,15 @@ class Scope:
         if self._index is None:
             self._index = {}
             for one in self.fields:
-                if one.match is not None:
-                    self._index.setdefault(one.match, []).append(one)
+                if one.match is None:
+                    continue
+                self._index.setdefault(one.match, []).append(one)
+                if one.relation is not None and one.relation.qualifier:
+                    self._pairs.setdefault((one.relation.qualifier[-1], one.match), []).append(one)
         found = self._index.get(compare_key(names[-1]), [])
         if len(names) > 1 and found:
             if len(names) == 2:  # noqa: PLR2004 - alias.column, nearly every reference
-                alias = fold(names[0])
-                return [f for f in found if f.relation and f.relation.qualifier[-1:] == (alias,)]
+                return self._pairs.get((fold(names[0]), compare_key(names[-1])), [])
             prefix = tuple(fold(name) for name in names[:-1])
             return [f for f in found if f.relation is not None and f.relation.answers_to(prefix)]
         return found

@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from gateway.errors import MeshgateError
 from gateway.names import TableName, fold
-from gateway.sql.limits import MAX_DISTINCT_TABLES, MAX_TABLES, rejected
+from gateway.sql.limits import MAX_DISTINCT_TABLES, MAX_TABLES, MAX_WITH, rejected
 from gateway.sql.model import Defaults, Position, TableRef
 
 _Names = frozenset[str]
@@ -42,6 +42,8 @@ def collect_tables(tree: exp.Expression, defaults: Defaults) -> tuple[TableRef, 
 
 def _enter_with(with_: exp.With, names: _Names, stack: list[tuple[exp.Expr, _Names]]) -> _Names:
     """Queue each element with the names before it; return the names the body sees."""
+    if len(with_.expressions) > MAX_WITH:
+        raise rejected(f"a WITH names more than {MAX_WITH} queries", "split the query")
     own: set[str] = set()
     for cte in with_.expressions:
         name = fold(cte.args["alias"].this.this)
