@@ -165,17 +165,18 @@ def _show_create(statement: Statement, visible: VisibleCatalog, _session: Sessio
 def create_table(found: Relation) -> str:
     """Write the table as its reader sees it: visible columns, no properties."""
     columns = ",\n".join(f"   {_defined(column)}" for column in found.columns)
-    comment = f"\nCOMMENT {_text(found.comment)}" if found.comment else ""
-    return f"CREATE TABLE {_plain(found.name)} (\n{columns}\n){comment}"
+    comment = f"\nCOMMENT {text_literal(found.comment)}" if found.comment else ""
+    return f"CREATE TABLE {plain_name(found.name)} (\n{columns}\n){comment}"
 
 
 def _defined(column: Column) -> str:
     required = " NOT NULL" if column.required else ""
-    comment = f" COMMENT {_text(column.doc)}" if column.doc else ""
+    comment = f" COMMENT {text_literal(column.doc)}" if column.doc else ""
     return f"{_identifier(column.name)} {column.type.compact()}{required}{comment}"
 
 
-def _plain(name: TableName) -> str:
+def plain_name(name: TableName) -> str:
+    """Write a full name, quoted only where it must be."""
     return ".".join(_identifier(part) for part in (name.catalog, name.schema, name.table))
 
 
@@ -184,7 +185,8 @@ def _identifier(name: str) -> str:
     return name if plain and name.islower() else quote(name)
 
 
-def _text(value: str) -> str:
+def text_literal(value: str) -> str:
+    """Write a string literal."""
     return "'" + value.replace("'", "''") + "'"
 
 

@@ -14,6 +14,7 @@ from gateway.catalog.model import Table
 from gateway.errors import MeshgateError
 from gateway.metadata import explain, refusal, show
 from gateway.metadata.facts import OwnQuery
+from gateway.metadata.showview import view_definition
 from gateway.metadata.tables import SessionFacts, metadata_tables
 from gateway.metadata.visible import VisibleCatalog
 from gateway.names import TableName
@@ -108,7 +109,9 @@ class MetadataAnswers:
     async def show(self, statement: Statement, asked: Asked, timings: Timings) -> Plan:
         """Answer SHOW and DESCRIBE from the visible catalog."""
         visible = await self.visible(asked)
-        answer = show.answer(statement, visible, asked.session)
+        answer = view_definition(statement, visible, asked.principal, asked.snapshot)
+        if answer is None:
+            answer = show.answer(statement, visible, asked.session)
         return Plan(statement, asked.snapshot, Purpose(), answer=answer, timings=timings)
 
     async def query(self, statement: Statement, asked: Asked, timings: Timings) -> Plan:

@@ -115,3 +115,13 @@ async def test_views_may_not_multiply_tables_without_end(mesh: Mesh):
     assert refusal == (
         "QUERY_REJECTED: line 1:15: with its views the query names more than 300 tables: split it"
     )
+
+
+async def test_a_view_s_text_is_shown_to_its_owners_alone(mesh: Mesh):
+    plan = await mesh.plan("SHOW CREATE VIEW totals", "owner", MARTS)
+    head, text = "CREATE VIEW lake.marts.totals SECURITY INVOKER AS", "SELECT id, region, total"
+    assert _rows(plan) == [(f"{head}\n{text}\nFROM sales.orders",)]
+    refusal = await mesh.refusal("SHOW CREATE VIEW totals", "analyst", MARTS)
+    assert refusal == "NOT_SUPPORTED: line 1:1: a view's definition is shown to its owners alone"
+    refusal = await mesh.refusal("SHOW CREATE VIEW parts", "owner", MARTS)
+    assert refusal == "NOT_SUPPORTED: line 1:1: Relation 'lake.marts.parts' is a table, not a view"
