@@ -12,6 +12,7 @@ from gateway.audit.model import (
     RowFilter,
     StatementText,
     TableUse,
+    UsagePlace,
     Who,
 )
 from gateway.audit.redact import fingerprint, redact
@@ -20,7 +21,10 @@ from gateway.identity.principal import Principal
 from gateway.names import TableName
 from gateway.policy.conditions import to_json
 from gateway.policy.model import ColumnDecision, Decision, TableDecision
-from gateway.sql.model import GovernedQuery, Output, Scan
+from gateway.sql.lineage import CLEAR as UNMASKED
+from gateway.sql.lineage import OutputLineage, Source
+from gateway.sql.lineage import lineage as flow
+from gateway.sql.model import GovernedQuery, Scan
 
 CLEAR = "clear"
 
@@ -76,21 +80,24 @@ def refused_tables(
 
 def lineage(governed: GovernedQuery) -> tuple[Lineage, ...]:
     """The outputs of a governed statement with the columns they came from."""
-    decisions = {scan.table.name: scan.decision for scan in governed.scans}
     return tuple(
-        Lineage(output.name, tuple(_input(output, source, decisions) for source in output.sources))
-        for output in governed.outputs
+        Lineage(output.name, tuple(_input(output, source) for source in output.sources))
+        for output in flow(governed).outputs
     )
 
 
-def _input(
-    output: Output, source: tuple[TableName, str], decisions: dict[TableName, TableDecision]
-) -> LineageInput:
-    table, column = source
-    decision = decisions.get(table)
-    about = decision.column(column) if decision else None
-    treated = treatment(about) if about else CLEAR
-    return LineageInput(str(table), column, output.kind, "" if treated == CLEAR else treated)
+def usage(governed: GovernedQuery) -> tuple[UsagePlace, ...]:
+    """What each column is used for, by the statement and by the policies."""
+    found = flow(governed)
+    return tuple(
+        UsagePlace(str(one.table), one.column, one.places, one.by)
+        for one in (*found.usage, *found.added)
+    )
+
+
+def _input(output: OutputLineage, source: Source) -> LineageInput:
+    masking = source.effect.removeprefix("mask:") if source.effect != UNMASKED else ""
+    return LineageInput(str(source.table), source.column, output.kind, masking)
 
 
 def _table(

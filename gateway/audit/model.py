@@ -143,6 +143,19 @@ class Lineage:
 
 
 @dataclass(frozen=True, slots=True)
+class UsagePlace:
+    """Where one column is used (output, filter, join, group, order, window).
+
+    ``by`` is ``user`` for the statement, ``policy`` for row filters and smallest groups.
+    """
+
+    table: str
+    column: str
+    places: tuple[str, ...]
+    by: str = "user"
+
+
+@dataclass(frozen=True, slots=True)
 class AuditRecord:
     """One phase of one statement: ``started`` before its first page, ``finished`` after its last.
 
@@ -162,6 +175,7 @@ class AuditRecord:
     result: Result = field(default_factory=Result)
     cost: Cost = field(default_factory=Cost)
     lineage: tuple[Lineage, ...] = ()
+    usage: tuple[UsagePlace, ...] = ()
 
     def body(self) -> bytes:
         """Return the record as canonical JSON: sorted ASCII keys, integers, no floats."""

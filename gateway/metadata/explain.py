@@ -11,11 +11,13 @@ from typing import Any
 import orjson
 
 from gateway.catalog.model import CatalogSnapshot
+from gateway.datatypes import DataType
 from gateway.errors import MeshgateError
-from gateway.metadata.access import AccessRow, access_rows, reads, treatment
+from gateway.metadata.access import AccessRow, access_rows, reads
 from gateway.metadata.show import table_answer
 from gateway.policy.model import Decision
 from gateway.results import Answer
+from gateway.sql.lineage import CLEAR, Lineage, OutputLineage, Source, Usage, lineage
 from gateway.sql.model import GovernedQuery, Kind, Output, Scan, Statement
 
 _HEADINGS = ("item", "name", "effect", "detail", "reason", "rule", "steward", "next_step")
@@ -101,7 +103,8 @@ def _summary(
         lines += [f"  {_line(row)}" for row in rows]
     if governed is not None:
         lines.append("Output")
-        lines += [f"  {_output(output, governed)}" for output in governed.outputs]
+        flows = zip(governed.outputs, lineage(governed).outputs, strict=True)
+        lines += [f"  {_output(output, flow)}" for output, flow in flows]
     return "\n".join(lines)
 
 
@@ -112,27 +115,15 @@ def _line(row: AccessRow) -> str:
     return "; ".join(parts) + rule
 
 
-def _output(output: Output, governed: GovernedQuery) -> str:
+def _output(output: Output, flow: OutputLineage) -> str:
     kind = output.type.compact() if output.type else "unknown"
-    sources = ", ".join(_source(governed, *source) for source in _sources(output))
+    sources = ", ".join(map(_source, flow.sources))
     return f"{output.name} {kind}" + (f" <- {output.kind} of {sources}" if sources else "")
 
 
-def _source(governed: GovernedQuery, table: str, column: str) -> str:
-    treated = _treated(governed, table, column)
-    return f"{table}.{column}" + (f" [{treated}]" if treated else "")
-
-
-def _sources(output: Output) -> list[tuple[str, str]]:
-    return [(str(table), column) for table, column in output.sources]
-
-
-def _treated(governed: GovernedQuery, table: str, column: str) -> str:
-    for scan in governed.scans:
-        about = scan.decision.column(column) if str(scan.table.name) == table else None
-        if about is not None:
-            return treatment(about)
-    return ""
+def _source(source: Source) -> str:
+    treated = "" if source.effect == CLEAR else f" [{source.effect}]"
+    return f"{source.table}.{source.column}{treated}"
 
 
 def _document(
@@ -142,31 +133,35 @@ def _document(
     purpose: str,
 ) -> dict[str, Any]:
     """The lineage of the query beside what was decided about its tables."""
-    outputs = governed.outputs if governed else ()
-    usage = governed.usage if governed else {}
+    flow = lineage(governed) if governed else Lineage((), (), ())
+    types = [output.type for output in governed.outputs] if governed else []
     return {
         "purpose": purpose,
         "access": [_as_dict(row) for row in access_rows(decision, governed, snapshot)],
-        "outputs": [_output_document(output, governed) for output in outputs],
-        "usage": [
-            {"table": str(table), "column": column, "in": sorted(where), "by": "user"}
-            for (table, column), where in sorted(usage.items())
+        "outputs": [
+            _output_document(output, kind) for output, kind in zip(flow.outputs, types, strict=True)
         ],
+        "usage": [_usage_document(one) for one in flow.usage],
     }
 
 
-def _output_document(output: Output, governed: GovernedQuery | None) -> dict[str, Any]:
+def _usage_document(usage: Usage) -> dict[str, Any]:
+    return {
+        "table": str(usage.table),
+        "column": usage.column,
+        "in": list(usage.places),
+        "by": usage.by,
+    }
+
+
+def _output_document(output: OutputLineage, kind: DataType | None) -> dict[str, Any]:
     return {
         "name": output.name,
-        "type": output.type.compact() if output.type else None,
+        "type": kind.compact() if kind else None,
         "kind": output.kind,
         "sources": [
-            {
-                "table": table,
-                "column": column,
-                "effect": (_treated(governed, table, column) if governed else "") or "allow",
-            }
-            for table, column in _sources(output)
+            {"table": str(one.table), "column": one.column, "effect": one.effect}
+            for one in output.sources
         ],
     }
 

@@ -237,6 +237,7 @@ def _admitted(plan: Plan, asked: Asked) -> AuditRecord:
             rewrite_us=plan.timings.rewrite_us,
         ),
         lineage=build.lineage(governed) if governed and not plan.sources else (),
+        usage=build.usage(governed) if governed and not plan.sources else (),
     )
 
 

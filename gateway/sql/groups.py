@@ -18,7 +18,7 @@ from types import MappingProxyType
 from sqlglot import exp
 
 from gateway.errors import MeshgateError
-from gateway.policy.model import Obligation
+from gateway.policy.model import Obligation, TableDecision
 from gateway.sql.binder import located
 from gateway.sql.model import ResolvedQuery, Scan
 from gateway.sql.shapes import constant, unwrapped
@@ -63,6 +63,12 @@ def keep_groups(resolved: ResolvedQuery) -> ResolvedQuery:
     return replace(resolved, tree=tree, scans=kept)
 
 
+def entities(decision: TableDecision) -> tuple[str, ...]:
+    """The columns whose distinct values make a group large enough."""
+    found = (one for one in decision.obligations if one.kind == MIN_GROUP)
+    return tuple(str(dict(one.params)["entity"]) for one in found)
+
+
 def _obligations(scan: Scan) -> tuple[Obligation, ...]:
     return tuple(one for one in scan.decision.obligations if one.kind == MIN_GROUP)
 
@@ -82,7 +88,7 @@ def _denied(
 
 def _counting(scan: Scan, obligations: tuple[Obligation, ...]) -> Scan:
     """The scan, which reads the entities too."""
-    names = {*scan.used, *(str(dict(one.params)["entity"]) for one in obligations)}
+    names = {*scan.used, *(entities(scan.decision) if obligations else ())}
     return replace(scan, used=tuple(c.name for c in scan.table.columns if c.name in names))
 
 
@@ -94,8 +100,8 @@ def _reads(select: exp.Select) -> int:
 
 
 def _check_block(select: exp.Select, scan: Scan, obligations: tuple[Obligation, ...]) -> None:
-    for one in obligations:
-        about = scan.decision.column(str(dict(one.params)["entity"]))
+    for entity in entities(scan.decision):
+        about = scan.decision.column(entity)
         if about is None or about.effect not in {"allow", "mask"}:
             why = "what is counted is not shown to you; ask its steward"
             raise _denied(select, scan, obligations, why)
