@@ -15,6 +15,7 @@ from gateway.datatypes import DataType
 from gateway.errors import MeshgateError
 from gateway.metadata.access import AccessRow, access_rows, reads
 from gateway.metadata.show import table_answer
+from gateway.metadata.stats import statistics
 from gateway.policy.model import Decision
 from gateway.results import Answer
 from gateway.sql.lineage import CLEAR, Lineage, OutputLineage, Source, Usage, lineage
@@ -37,6 +38,8 @@ def answer(
         MeshgateError: NOT_SUPPORTED for a form of EXPLAIN that is not answered here.
 
     """
+    if statement.kind is Kind.SHOW_STATS:
+        return statistics([output.name for output in governed.outputs] if governed else [])
     kind = (statement.words.get("type") or "").lower()
     if statement.kind is Kind.EXPLAIN_ACCESS:
         kind = "access"

@@ -15,6 +15,7 @@ from gateway.metadata.properties import SESSION_PROPERTIES
 from gateway.metadata.reasons import unavailable
 from gateway.metadata.rows import Relation, relations
 from gateway.metadata.shapes import arrow_type
+from gateway.metadata.stats import statistics
 from gateway.metadata.visible import VisibleCatalog
 from gateway.names import TableName, fold, quote
 from gateway.results import Answer, ResultColumn
@@ -148,6 +149,11 @@ def _show_columns(statement: Statement, visible: VisibleCatalog, _session: Sessi
     return table_answer(["Column", "Type", "Extra", "Comment"], rows)
 
 
+def _show_stats(statement: Statement, visible: VisibleCatalog, _session: Session) -> Answer:
+    found = _relation(statement, visible)
+    return statistics([column.name for column in found.columns])
+
+
 def _show_create(statement: Statement, visible: VisibleCatalog, _session: Session) -> Answer:
     what = (statement.words.get("what") or "table").lower()
     if what not in {"table", "view"}:
@@ -215,4 +221,5 @@ _ANSWERS: Mapping[Kind, Callable[[Statement, VisibleCatalog, Session], Answer]] 
     Kind.SHOW_CREATE: _show_create,
     Kind.SHOW_FUNCTIONS: _show_functions,
     Kind.SHOW_SESSION: _show_session,
+    Kind.SHOW_STATS: _show_stats,
 }

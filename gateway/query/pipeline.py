@@ -90,7 +90,7 @@ class Pipeline:
             plan = await self._query(statement, asked, trail, timings)
         except MeshgateError as error:
             return await self._metadata.explain_refusal(statement, asked, trail, error, timings)
-        explains = statement.kind in {Kind.EXPLAIN, Kind.EXPLAIN_ACCESS}
+        explains = statement.kind in {Kind.EXPLAIN, Kind.EXPLAIN_ACCESS, Kind.SHOW_STATS}
         return self._metadata.explain(plan, asked) if explains else plan
 
     async def _query(

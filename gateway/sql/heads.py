@@ -198,6 +198,13 @@ class HeadGrammar(Cursor):
     def _show_session(self) -> Head:
         return Head(Kind.SHOW_SESSION, self._like())
 
+    def _show_stats(self) -> Head:
+        self.expect("FOR")
+        if self.key == "(":
+            return Head(Kind.SHOW_STATS, rest=self._at)
+        at = self.token
+        return Head(Kind.SHOW_STATS, table=self._parts(3), table_at=at)
+
     def _show_create(self) -> Head:
         what = self.take().key
         if what == "SCHEMA":
@@ -339,5 +346,6 @@ class HeadGrammar(Cursor):
         "COLUMNS": _show_columns,
         "FUNCTIONS": _show_functions,
         "SESSION": _show_session,
+        "STATS": _show_stats,
         "CREATE": _show_create,
     }

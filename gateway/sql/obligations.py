@@ -22,7 +22,7 @@ BINDING = frozenset({MIN_GROUP, MAX_ROWS, REQUIRE_FILTER})
 """The kinds that limit a statement; ``notice`` and ``audit`` only accompany it."""
 KEPT = BINDING | {"audit", "notice"}
 
-_ANSWERED = frozenset({Kind.QUERY, Kind.EXPLAIN, Kind.EXPLAIN_ACCESS})
+_ANSWERED = frozenset({Kind.QUERY, Kind.EXPLAIN, Kind.EXPLAIN_ACCESS, Kind.SHOW_STATS})
 _COMPARED = (exp.EQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 
 

@@ -16,6 +16,7 @@ SHOW_CREATE         ``what`` (TABLE, VIEW, SCHEMA); the table is ``tables[0]``, 
                     ``catalog``, ``schema``
 SHOW_FUNCTIONS      ``like``, ``escape``
 SHOW_SESSION        ``like``, ``escape``
+SHOW_STATS          none; the table is ``tables[0]``, or the query is the tree
 USE                 ``catalog`` (None: keep the current one), ``schema``
 SET_SESSION         ``name`` (``prop`` or ``catalog.prop``, as written), ``value`` (text)
 RESET_SESSION       ``name``
@@ -37,6 +38,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+
+from sqlglot import exp
 
 from gateway.errors import MeshgateError
 from gateway.names import fold
@@ -62,6 +65,8 @@ def read_statement(text: str, found: Sequence[Token], digest: str, defaults: Def
     head = HeadGrammar(found).head()
     if head.kind in {Kind.EXPLAIN, Kind.EXPLAIN_ACCESS}:
         return _explain(head, found, digest, defaults)
+    if head.kind is Kind.SHOW_STATS and head.rest is not None:
+        return _statistics(head, found, digest, defaults)
     if head.kind is Kind.PREPARE:
         return _prepare(head, text, found, digest, defaults)
     tables: tuple[TableRef, ...] = ()
@@ -119,6 +124,17 @@ def _explain(head: Head, found: Sequence[Token], digest: str, defaults: Defaults
     if not rest or rest[0].key not in _QUERY_HEADS:
         raise MeshgateError("NOT_SUPPORTED", "EXPLAIN is answered for queries alone")
     return _query(head.kind, rest, digest, defaults, head.words)
+
+
+def _statistics(head: Head, found: Sequence[Token], digest: str, defaults: Defaults) -> Statement:
+    """Read ``SHOW STATS FOR (query)``: nothing follows the bracket."""
+    rest = found[head.rest or 0 :]
+    statement = _query(head.kind, rest, digest, defaults)
+    if not isinstance(statement.tree, exp.Subquery) or any(
+        statement.tree.args.get(key) for key in ("order", "limit", "offset")
+    ):
+        raise MeshgateError("SYNTAX_ERROR", "SHOW STATS FOR takes a table or one query in brackets")
+    return statement
 
 
 def _prepare(
