@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import duckdb
 import pytest
 
+from gateway.catalog.model import Column, Table
+from gateway.datatypes import DataType
 from gateway.errors import MeshgateError
+from gateway.names import TableName
+from gateway.policy.model import ColumnDecision, Obligation, TableDecision
+from gateway.sql.groups import keep_groups
+from gateway.sql.model import ResolvedQuery
+from gateway.sql.parse import parse
+from gateway.sql.printer import Printer
 from gateway.sql.reader.blocks import Block, check_group
 from gateway.sql.reader.tokens import UnreadableError, tokens
+from gateway.sql.resolve import resolve
 from tests.golden.cases import HERE, Case, read
 from tests.golden.outcomes import plan
+from tests.unit.sql.front import DECISION, DEFAULTS
 
 CASES = read(HERE / "obligations.txt")
 LEAST = 'count(DISTINCT "l"."claim_id") >= 10'
@@ -49,6 +61,7 @@ async def answers(text: str) -> list[tuple[object, ...]]:
     [
         ("SELECT line, count(*) FROM lines GROUP BY line", [(1, 10)]),
         ("SELECT line FROM lines GROUP BY line HAVING count(*) > 1 OR line > 0", [(1,)]),
+        ("SELECT line FROM lines WHERE amount > 4.5 AND line < BIGINT '9' GROUP BY line", [(1,)]),
         ("SELECT q.n FROM (SELECT line, count(*) AS n FROM lines GROUP BY line) AS q", [(10,)]),
         ("SELECT sum(amount) FROM lines", [(50.0 + 63.0 + 360.0 + 360.0,)]),
         ("SELECT sum(amount) FROM lines WHERE claim_id = 4", []),
@@ -98,3 +111,38 @@ def test_verify_accepts_a_group_that_is_kept(having: str):
     check_group(block(having), "claim_id", 10, "trino")
     with pytest.raises(UnreadableError):
         check_group(block(having, relations=2), "claim_id", 10, "trino")
+
+
+def scanned(kind: str) -> ResolvedQuery:
+    """A query of groups over one column of that type."""
+    name = TableName("lake", "sales", "x")
+    held = (Column("id", DataType("bigint"), 0), Column("v", DataType.parse(kind), 1))
+    table = Table(name, "sales", held)
+    group = Obligation("min_group_size", (("entity", "id"), ("value", 3)), ("r",))
+    columns = (ColumnDecision("id", "allow"), ColumnDecision("v", "allow"))
+    about = TableDecision(name, "allow", columns, obligations=(group,))
+    decision = replace(DECISION, tables={name: about})
+    text = "SELECT v FROM lake.sales.x WHERE v > 1 GROUP BY v"
+    return resolve(parse(text, DEFAULTS), decision, {name: table})
+
+
+@pytest.mark.parametrize("kind", ["bigint", "decimal(38,18)", "varchar"])
+def test_columns_that_can_be_compared(kind: str):
+    assert "HAVING" in Printer().print(keep_groups(scanned(kind)).tree)
+
+
+def test_columns_of_too_many_decimals_are_not():
+    with pytest.raises(MeshgateError) as caught:
+        keep_groups(scanned("decimal(38,19)"))
+    assert caught.value.name == "PERMISSION_DENIED"
+
+
+def test_entities_that_are_hidden_are_not_named():
+    found = scanned("bigint")
+    (scan,) = found.scans
+    hidden = (ColumnDecision("id", "deny"), ColumnDecision("v", "allow"))
+    about = replace(scan.decision, columns=hidden)
+    with pytest.raises(MeshgateError) as caught:
+        keep_groups(replace(found, scans=(replace(scan, decision=about),)))
+    assert "'id'" not in caught.value.message
+    assert "not shown to you" in caught.value.message
