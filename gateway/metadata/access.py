@@ -82,8 +82,9 @@ def table_rows(
     yield from _filters(table, who, step)
     for column in columns:
         yield column_row(table, column, who, step)
+    hidden = frozenset(column.name for column in table.columns if column.effect == "deny")
     for obligation in table.obligations:
-        yield _obligation(name, obligation, who, step)
+        yield _obligation(name, obligation, who, step, hidden)
 
 
 def _is_used(scan: Scan, column: str, governed: GovernedQuery | None) -> bool:
@@ -124,10 +125,25 @@ def column_row(table: TableDecision, column: ColumnDecision, who: str, step: str
     )
 
 
-def _obligation(name: str, obligation: Obligation, who: str, step: str) -> AccessRow:
-    detail = ", ".join(f"{key}={value}" for key, value in obligation.params)
+def _obligation(
+    name: str,
+    obligation: Obligation,
+    who: str,
+    step: str,
+    hidden: frozenset[str] = frozenset(),
+) -> AccessRow:
+    """What an obligation asks; of columns it names, those that are shown alone."""
+    detail = ", ".join(f"{key}={_told(key, value, hidden)}" for key, value in obligation.params)
     rules = ", ".join(obligation.rules)
     return AccessRow("obligation", name, obligation.kind, detail, "", rules, who, step)
+
+
+def _told(key: str, value: object, hidden: frozenset[str]) -> object:
+    if key == "entity" and value in hidden:
+        return UNDISCLOSED
+    if key == "columns" and isinstance(value, tuple):
+        return "(" + ", ".join(UNDISCLOSED if one in hidden else str(one) for one in value) + ")"
+    return value
 
 
 def _words(reasons: tuple[Reason, ...]) -> str:

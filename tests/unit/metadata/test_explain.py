@@ -189,3 +189,15 @@ def test_other_forms_are_refused(words):
     with pytest.raises(MeshgateError) as caught:
         answer(**words)
     assert caught.value.name == "NOT_SUPPORTED"
+
+
+def test_obligations_name_no_hidden_column():
+    asked = (
+        Obligation("min_group_size", (("entity", "diagnosis"), ("value", 5)), ("g",)),
+        Obligation("require_filter", (("columns", ("claim_id", "diagnosis")),), ("f",)),
+    )
+    bound = replace(claim_decision(), obligations=asked)
+    for words in ({}, {"format": "json"}, {"type": "access", "format": "json"}):
+        told = str(rows(answer(Kind.EXPLAIN, bound, **words)))
+        assert "diagnosis" not in told
+        assert "claim_id" in told
