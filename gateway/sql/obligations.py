@@ -44,6 +44,7 @@ def keep(resolved: ResolvedQuery) -> ResolvedQuery:
     if not binding:
         return resolved
     _refuse_views(resolved, binding)
+    _refuse_unread(resolved)
     _require_filters(resolved)
     return keep_groups(resolved)
 
@@ -62,6 +63,18 @@ def _refuse_views(resolved: ResolvedQuery, binding: Iterable[Obligation]) -> Non
             line=at.line,
             column=at.column,
         )
+
+
+def _refuse_unread(resolved: ResolvedQuery) -> None:
+    """Refuse what is decided about a relation that no scan reads: nothing would keep it."""
+    read = {scan.table.name for scan in resolved.scans}
+    for name, table in resolved.decision.tables.items():
+        for one in table.obligations:
+            if one.kind in {MIN_GROUP, REQUIRE_FILTER} and name not in read:
+                raise MeshgateError(
+                    "NOT_SUPPORTED",
+                    f"the obligation '{one.kind}' of {name} cannot be kept: read its tables",
+                )
 
 
 def limits(decision: TableDecision) -> bool:

@@ -13,7 +13,8 @@ from gateway.errors import MeshgateError
 from gateway.names import TableName
 from gateway.policy.model import ColumnDecision, Obligation, TableDecision
 from gateway.sql.groups import keep_groups
-from gateway.sql.model import ResolvedQuery
+from gateway.sql.model import Kind, ResolvedQuery
+from gateway.sql.obligations import keep
 from gateway.sql.parse import parse
 from gateway.sql.printer import Printer
 from gateway.sql.reader.blocks import Block, check_group
@@ -146,3 +147,22 @@ def test_entities_that_are_hidden_are_not_named():
         keep_groups(replace(found, scans=(replace(scan, decision=about),)))
     assert "'id'" not in caught.value.message
     assert "not shown to you" in caught.value.message
+
+
+@pytest.mark.parametrize("kind", ["min_group_size", "require_filter"])
+def test_obligations_of_what_no_scan_reads_are_not_forgotten(kind: str):
+    found = scanned("bigint")
+    name = TableName("lake", "sales", "around")
+    asked = TableDecision(name, "allow", (), obligations=(Obligation(kind, ()),))
+    decision = replace(found.decision, tables={**found.decision.tables, name: asked})
+    with pytest.raises(MeshgateError) as caught:
+        keep(replace(found, decision=decision))
+    assert caught.value.name == "NOT_SUPPORTED"
+
+
+def test_a_statement_whose_rows_are_not_counted_is_not_run():
+    found = scanned("bigint")
+    other = replace(found, statement=replace(found.statement, kind=Kind.PREPARE))
+    with pytest.raises(MeshgateError) as caught:
+        keep(other)
+    assert caught.value.name == "NOT_SUPPORTED"
