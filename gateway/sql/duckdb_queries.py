@@ -20,7 +20,7 @@ def write_query(writer: Writer, node: exp.Expression, *, ordered: bool = False) 
 
     ``ordered``: its rows' order counts even without LIMIT (the statement itself).
     """
-    while isinstance(node, exp.Subquery) and not (_limited(node) or node.args.get("order")):
+    while isinstance(node, exp.Subquery) and not _says_more(node):
         node = node.this
     with writer.nested() as scope:
         prefix = _with(writer, node)
@@ -40,6 +40,11 @@ def write_query(writer: Writer, node: exp.Expression, *, ordered: bool = False) 
         if scope.correlated and odd:
             raise unsupported("a correlated sub-query with LIMIT, VALUES or a set operation", node)
     return Query(prefix + found.sql, found.columns)
+
+
+def _says_more(node: exp.Subquery) -> bool:
+    """Whether brackets around a query carry what the query itself does not."""
+    return _limited(node) or any(node.args.get(key) is not None for key in ("order", "with_"))
 
 
 def _with(writer: Writer, node: exp.Expression) -> str:

@@ -200,6 +200,11 @@ def _listed(before: str, after: str) -> _Writer:
     return lambda printer, node: f"{before}{printer.join(node.expressions)}{after}"
 
 
+def _dot(node: exp.Expression) -> str:
+    """Write a field's dot so that a number before it does not swallow it."""
+    return " ." if isinstance(node, exp.Literal) and not node.is_string else "."
+
+
 _WRITERS: dict[type[exp.Expression], _Writer] = {
     exp.Identifier: ExpressionPrinter.identifier,
     exp.Column: ExpressionPrinter.column,
@@ -227,7 +232,7 @@ _WRITERS: dict[type[exp.Expression], _Writer] = {
     exp.Interval: ExpressionPrinter.interval,
     exp.Array: _listed("ARRAY[", "]"),
     exp.Bracket: lambda p, n: f"{p.print(n.this)}[{p.join(n.expressions)}]",
-    exp.Dot: lambda p, n: f"{p.print(n.this)}.{p.print(n.expression)}",
+    exp.Dot: lambda p, n: f"{p.print(n.this)}{_dot(n.this)}{p.print(n.expression)}",
     exp.Tuple: _listed("ROW(", ")"),
     exp.Lambda: ExpressionPrinter.lambda_,
     exp.Alias: lambda p, n: f"{p.print(n.this)} AS {p.print(n.args['alias'])}",

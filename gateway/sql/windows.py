@@ -12,6 +12,15 @@ from gateway.sql.typenames import TypeGrammar
 _FRAMES = frozenset({"ROWS", "RANGE", "GROUPS"})
 
 
+_SYNTAX = frozenset({"if", "coalesce", "nullif"})
+"""Read as syntax by Trino in spite of quotes; here only without."""
+_COUNTS = {
+    "try": (1, 1, "exactly one argument"),
+    "format": (2, 1 << 20, "at least two arguments"),
+    "listagg": (1, 2, "one or two arguments"),
+}
+
+
 class WindowGrammar(TypeGrammar):
     """Reads function calls, ORDER BY lists and window specifications."""
 
@@ -34,11 +43,12 @@ class WindowGrammar(TypeGrammar):
     def call(self, token: Token) -> exp.Expression:
         """Read ``name(…)`` and its FILTER, null treatment and window."""
         name = self.take()
-        if name.key is QUOTED and not _plain(name.value):
+        if name.key is QUOTED and (not _plain(name.value) or name.value.lower() in _SYNTAX):
             raise self.unsupported("such a function name", "use a built-in function", name)
         self.expect("(")
         node: exp.Expression = exp.Anonymous(this=name.value, expressions=self._call_arguments())
         self.expect(")")
+        self._check_count(name, len(node.expressions))
         node = self.place(node, token)
         if name.key == "LISTAGG" or (self.key == "WITHIN" and self.peek() == "GROUP"):
             self.expect("WITHIN", "GROUP", "(")
@@ -47,6 +57,13 @@ class WindowGrammar(TypeGrammar):
         if self.key == "FILTER" and self.peek() == "(":
             node = self._filter(node)
         return self.place(self._window(self._null_treatment(node)), token)
+
+    def _check_count(self, name: Token, count: int) -> None:
+        """Refuse the counts of arguments that Trino's parser itself refuses."""
+        least, most, words = _COUNTS.get(name.value.lower(), (0, count, ""))
+        if not least <= count <= most:
+            message = f"The '{name.value.lower()}' function must have {words}"
+            raise self.error("SYNTAX_ERROR", message, name)
 
     def _call_arguments(self) -> list[exp.Expression]:
         if self.key == ")":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from gateway.errors import MeshgateError
 from gateway.names import TableName
@@ -17,7 +17,11 @@ _OURS = "system.builtin."
 
 
 def breaches(
-    given: Verdict, made: Verdict, claimed: Iterable[TableName], defaults: Defaults
+    given: Verdict,
+    made: Verdict,
+    claimed: Iterable[TableName],
+    defaults: Defaults,
+    called: Collection[str] = (),
 ) -> Iterator[str]:
     """What is wrong with a governed text.
 
@@ -26,6 +30,7 @@ def breaches(
         made: what the judge reads in ours; a text it does not read is nobody's breach.
         claimed: the table of each reference, as the statement was decided.
         defaults: the connection's.
+        called: functions the user calls in constants beside the text.
 
     """
     if not made.ok:
@@ -33,7 +38,7 @@ def breaches(
     yield from table_breaches(given, made, defaults)
     if Counter(_names(made.tables, Defaults())) != Counter(".".join(_parts(n)) for n in claimed):
         yield "an unclaimed table"
-    if given.ok and (unknown := _calls(made) - _calls(given) - set(given.table_functions)):
+    if given.ok and (unknown := _calls(made) - _calls(given) - {*given.table_functions, *called}):
         yield f"an unclaimed function: {min(unknown)}"
     if any(name.startswith("inline:") for name in made.functions):
         yield "an inline function"

@@ -37,6 +37,8 @@ class Outcome:
     why: str = ""
     sql: str = ""
     tables: tuple[TableName, ...] = ()
+    called: frozenset[str] = frozenset()
+    """Functions among the arguments of EXECUTE IMMEDIATE."""
     seconds: float = 0.0
 
 
@@ -70,7 +72,10 @@ def _governed(text: str, defaults: Defaults, engine: Engine) -> Outcome:
         return Outcome("refused", text, "TABLE_NOT_FOUND")
     resolved = resolve(statement, decided, tables(), _values(statement, defaults))
     made = govern(resolved, engine, token_domains(), SALT)
-    return Outcome("governed", text, sql=made.sql, tables=tuple(r.name for r in statement.tables))
+    names = tuple(ref.name for ref in statement.tables)
+    calls = (call for one in outer.arguments for call in one.find_all(exp.Anonymous))
+    called = frozenset(call.this.lower() for call in calls)
+    return Outcome("governed", text, sql=made.sql, tables=names, called=called)
 
 
 def _values(statement: Statement, defaults: Defaults) -> Mapping[str, exp.Expression]:

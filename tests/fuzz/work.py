@@ -109,7 +109,7 @@ def _accepted(
         if wrong:
             setattr(figures, what, getattr(figures, what) + 1)
             figures.keep(what.upper(), outcome)
-    for breach in breaches(read, made, outcome.tables, defaults):
+    for breach in breaches(read, made, outcome.tables, defaults, outcome.called):
         figures.breaches[breach] += 1
         figures.keep(f"BREACH {breach}", outcome)
     if figures.accepted % _EMBEDDED_EVERY == 0:
