@@ -40,6 +40,7 @@ def bind(
         comment=iceberg.comment,
         kind="view" if iceberg.view else "table",
         view=iceberg.view,
+        moved=any(column.name in iceberg.moved for column in columns),
     )
     return table, ()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pyiceberg.exceptions import ValidationError
@@ -103,6 +103,8 @@ class IcebergTable:
     comment: str | None
     fields: tuple[IcebergField, ...]
     view: ViewText | None = None
+    moved: frozenset[str] = frozenset()
+    """Names, in lower case, that meant another field in an older schema."""
 
 
 def read_table(location: str, properties: Mapping[str, str] | None = None) -> IcebergTable:
@@ -129,6 +131,7 @@ def read_table(location: str, properties: Mapping[str, str] | None = None) -> Ic
         schema_id=schema.schema_id,
         comment=metadata.properties.get("comment"),
         fields=_fields(schema),
+        moved=_moved(schema, metadata.schemas),
     )
 
 
@@ -161,6 +164,17 @@ def _view(location: str, metadata: ViewMetadata) -> IcebergTable:
             columns=tuple((field.name.lower(), field.type) for field in fields),
             catalog=version.default_catalog and version.default_catalog.lower(),
         ),
+    )
+
+
+def _moved(current: Schema, schemas: Iterable[Schema]) -> frozenset[str]:
+    """Find the names that stand, or stood, for more than the field they stand for now."""
+    ids = {field.name.lower(): field.field_id for field in current.fields}
+    return frozenset(
+        name
+        for schema in schemas
+        for field in schema.fields
+        if ids.get(name := field.name.lower(), field.field_id) != field.field_id
     )
 
 

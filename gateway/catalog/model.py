@@ -83,6 +83,8 @@ class Table:
     comment: str | None = None
     kind: str = "table"
     view: ViewText | None = None
+    moved: bool = False
+    """Whether a column's name meant another field in an older schema."""
 
     def column(self, name: str) -> Column | None:
         """The column of exactly this (lower-case) name."""

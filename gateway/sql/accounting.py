@@ -57,7 +57,7 @@ def _leaves(tree: exp.Expression, names: Mapping[int, str]) -> Iterator[Leaf]:
             stack.extend(node)
         elif isinstance(node, exp.Table) and "scan" in node.meta:
             yield (QUOTED, names[node.meta["scan"]])
-            stack.append(node.args.get("joins"))
+            stack += [node.args.get("joins"), node.args.get("sample")]
         elif isinstance(node, exp.Anonymous) and node.this.lower() == "normalize":
             stack.extend(node.expressions[:1])  # the form stands as a bare word
         elif isinstance(node, exp.Expression):
@@ -116,7 +116,7 @@ def _path(node: exp.Column | exp.Dot, names: Mapping[int, str]) -> Any:  # noqa:
 
 
 def _table(node: exp.Table, names: Mapping[int, str]) -> Any:  # noqa: ANN401 - nested tuples
-    joins = _dump(node.args.get("joins") or [], names)
+    joins = _dump([*(node.args.get("joins") or []), node.args.get("sample")], names)
     if "scan" in node.meta:
         return ("table", (names[node.meta["scan"]],), (), joins)
     alias = node.args.get("alias")

@@ -6,82 +6,38 @@ from wherever it came, and knows the functions. What is not listed is refused.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from collections.abc import Mapping
+from typing import NoReturn
 
 from sqlglot import exp
 
-from gateway.datatypes import DataType
 from gateway.errors import MeshgateError
+from gateway.sql.allowvalues import (
+    FIELDS,
+    HEX,
+    NAME,
+    NUMBER,
+    Check,
+    all_of,
+    are_nodes,
+    is_behaviour,
+    is_bound,
+    is_count,
+    is_flag,
+    is_name,
+    is_node,
+    is_point,
+    is_share,
+    is_type,
+    one_of,
+    text_like,
+    word,
+)
 from gateway.sql.functions import FUNCTIONS, Function
 from gateway.sql.limits import MAX_TREE_DEPTH, rejected
 from gateway.sql.sessionfns import SESSION_NAMES
 
-Check = Callable[[Any], bool]
-
-_NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_UNITS = frozenset(["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"])
-_FIELDS = _UNITS | frozenset(
-    """
-    QUARTER WEEK DAY_OF_MONTH DAY_OF_WEEK DOW DAY_OF_YEAR DOY YEAR_OF_WEEK YOW TIMEZONE_HOUR
-    TIMEZONE_MINUTE
-    """.split()  # noqa: SIM905 - a word list reads better as words
-)
-
-
-def _node(value: Any) -> bool:  # noqa: ANN401 - whatever a tree holds
-    return isinstance(value, exp.Expression)
-
-
-def _nodes(value: Any) -> bool:  # noqa: ANN401 - whatever a tree holds
-    return type(value) is list and all(isinstance(item, exp.Expression) for item in value)
-
-
-def _flag(value: Any) -> bool:  # noqa: ANN401 - whatever a tree holds
-    return type(value) is bool
-
-
-def _a(*kinds: type[exp.Expression]) -> Check:
-    return lambda value: type(value) in kinds
-
-
-def _all(*kinds: type[exp.Expression]) -> Check:
-    return lambda value: type(value) is list and all(type(item) in kinds for item in value)
-
-
-def _word(*words: str) -> Check:
-    return lambda value: type(value) is str and value in words
-
-
-def _count(value: Any) -> bool:  # noqa: ANN401 - whatever a tree holds
-    if type(value) is exp.Literal:
-        return not value.args["is_string"] and value.this.isdigit()
-    return type(value) is exp.Placeholder
-
-
-def _text(pattern: re.Pattern[str]) -> Check:
-    return lambda value: type(value) is str and pattern.fullmatch(value) is not None
-
-
-def _name_text(value: Any) -> bool:  # noqa: ANN401 - whatever a tree holds
-    return type(value) is str and bool(value) and "\x00" not in value
-
-
-def _bound(value: Any) -> bool:  # noqa: ANN401 - whatever a tree holds
-    return value in {"UNBOUNDED", "CURRENT ROW"} if type(value) is str else _node(value)
-
-
-def _type_text(value: Any) -> bool:  # noqa: ANN401 - whatever a tree holds
-    try:
-        return type(value) is str and bool(DataType.parse(value))
-    except ValueError:
-        return False
-
-
-_IDENTIFIER = _a(exp.Identifier)
+_IDENTIFIER = one_of(exp.Identifier)
 _QUERY = (exp.Select, exp.Union, exp.Intersect, exp.Except, exp.Values, exp.Subquery)
 _RELATION = (exp.Table, exp.Subquery, exp.Unnest, exp.Lateral)
 _MUST: Mapping[type, tuple[str, ...]] = {
@@ -90,140 +46,165 @@ _MUST: Mapping[type, tuple[str, ...]] = {
     exp.Ordered: ("desc",),
     exp.Unnest: ("expressions",),
     exp.WindowSpec: ("kind", "start"),
+    exp.Version: ("expression",),
+    exp.TableSample: ("method", "percent"),
+    exp.LimitOptions: ("with_ties",),
+    exp.JSONExtract: ("json_query",),
+    exp.FormatJson: ("encoding",),
 }
-_BINARY: Mapping[str, Check] = {"this": _node, "expression": _node}
+_BINARY: Mapping[str, Check] = {"this": is_node, "expression": is_node}
 _TAIL: Mapping[str, Check] = {
-    "with_": _a(exp.With),
-    "order": _a(exp.Order),
-    "limit": _a(exp.Limit),
-    "offset": _a(exp.Offset),
+    "with_": one_of(exp.With),
+    "order": one_of(exp.Order),
+    "limit": one_of(exp.Limit),
+    "offset": one_of(exp.Offset),
 }
 _SET: Mapping[str, Check] = {
     **_TAIL,
-    "this": _a(*_QUERY),
-    "expression": _a(*_QUERY),
-    "distinct": _flag,
+    "this": one_of(*_QUERY),
+    "expression": one_of(*_QUERY),
+    "distinct": is_flag,
+    "by_name": is_flag,
+}
+_JSON_FORMAT = word("JSON", "UTF8", "UTF16", "UTF32")
+_JSON_NULLS = word("NULL ON NULL", "ABSENT ON NULL")
+_JSON_INVOKED: Mapping[str, Check] = {
+    "this": is_node,
+    "path": one_of(exp.Literal),
+    "passing": all_of(exp.Alias),
+    "on_condition": one_of(exp.OnCondition),
 }
 
 RULES: Mapping[type, Mapping[str, Check]] = {
     exp.Select: {
         **_TAIL,
-        "expressions": _nodes,
-        "distinct": _a(exp.Distinct),
-        "from_": _a(exp.From),
-        "joins": _all(exp.Join),
-        "where": _a(exp.Where),
-        "group": _a(exp.Group),
-        "having": _a(exp.Having),
-        "windows": _all(exp.Window),
+        "expressions": are_nodes,
+        "distinct": one_of(exp.Distinct),
+        "from_": one_of(exp.From),
+        "joins": all_of(exp.Join),
+        "where": one_of(exp.Where),
+        "group": one_of(exp.Group),
+        "having": one_of(exp.Having),
+        "windows": all_of(exp.Window),
     },
     exp.Union: _SET,
     exp.Intersect: _SET,
     exp.Except: _SET,
-    exp.Values: {**_TAIL, "expressions": _all(exp.Tuple)},
+    exp.Values: {**_TAIL, "expressions": all_of(exp.Tuple)},
     exp.Subquery: {
         **_TAIL,
-        "this": _a(*_QUERY, *_RELATION),
-        "alias": _a(exp.TableAlias),
-        "joins": _all(exp.Join),
+        "this": one_of(*_QUERY, *_RELATION),
+        "alias": one_of(exp.TableAlias),
+        "joins": all_of(exp.Join),
+        "sample": one_of(exp.TableSample),
     },
-    exp.With: {"expressions": _all(exp.CTE)},
-    exp.CTE: {"this": _a(*_QUERY), "alias": _a(exp.TableAlias)},
-    exp.TableAlias: {"this": _IDENTIFIER, "columns": _all(exp.Identifier)},
-    exp.From: {"this": _a(*_RELATION)},
+    exp.With: {"expressions": all_of(exp.CTE), "recursive": is_flag},
+    exp.CTE: {"this": one_of(*_QUERY), "alias": one_of(exp.TableAlias)},
+    exp.TableAlias: {"this": _IDENTIFIER, "columns": all_of(exp.Identifier)},
+    exp.From: {"this": one_of(*_RELATION)},
     exp.Join: {
-        "this": _a(*_RELATION),
-        "side": _word("LEFT", "RIGHT", "FULL"),
-        "kind": _word("INNER", "CROSS"),
-        "on": _node,
-        "using": _all(exp.Identifier),
+        "this": one_of(*_RELATION),
+        "side": word("LEFT", "RIGHT", "FULL"),
+        "kind": word("INNER", "CROSS"),
+        "on": is_node,
+        "using": all_of(exp.Identifier),
     },
     exp.Table: {
         "this": _IDENTIFIER,
         "db": _IDENTIFIER,
         "catalog": _IDENTIFIER,
-        "alias": _a(exp.TableAlias),
-        "joins": _all(exp.Join),
+        "alias": one_of(exp.TableAlias),
+        "joins": all_of(exp.Join),
+        "version": one_of(exp.Version),
+        "sample": one_of(exp.TableSample),
     },
+    exp.Version: {
+        "this": word("VERSION", "TIMESTAMP"),
+        "kind": word("AS OF"),
+        "expression": is_point,
+    },
+    exp.TableSample: {"method": word("BERNOULLI", "SYSTEM"), "percent": is_share},
     exp.Unnest: {
-        "expressions": _nodes,
-        "alias": _a(exp.TableAlias),
-        "offset": _flag,
-        "joins": _all(exp.Join),
+        "expressions": are_nodes,
+        "alias": one_of(exp.TableAlias),
+        "offset": is_flag,
+        "joins": all_of(exp.Join),
     },
     exp.Lateral: {
-        "this": _a(exp.Subquery),
-        "alias": _a(exp.TableAlias),
-        "joins": _all(exp.Join),
+        "this": one_of(exp.Subquery),
+        "alias": one_of(exp.TableAlias),
+        "joins": all_of(exp.Join),
     },
-    exp.Where: {"this": _node},
-    exp.Having: {"this": _node},
+    exp.Where: {"this": is_node},
+    exp.Having: {"this": is_node},
     exp.Group: {
-        "expressions": _nodes,
-        "grouping_sets": _all(exp.GroupingSets),
-        "rollup": _all(exp.Rollup),
-        "cube": _all(exp.Cube),
+        "expressions": are_nodes,
+        "grouping_sets": all_of(exp.GroupingSets),
+        "rollup": all_of(exp.Rollup),
+        "cube": all_of(exp.Cube),
+        "all": word("AUTO", "DISTINCT"),
     },
-    exp.GroupingSets: {"expressions": _all(exp.Tuple)},
-    exp.Rollup: {"expressions": _nodes},
-    exp.Cube: {"expressions": _nodes},
-    exp.Order: {"this": _node, "expressions": _all(exp.Ordered)},
-    exp.Ordered: {"this": _node, "desc": _flag, "nulls_first": _flag},
-    exp.Limit: {"expression": _count},
-    exp.Offset: {"expression": _count},
-    exp.Distinct: {"expressions": _nodes},
-    exp.Alias: {"this": _node, "alias": _IDENTIFIER},
-    exp.Identifier: {"this": _name_text, "quoted": _flag},
+    exp.GroupingSets: {"expressions": all_of(exp.Tuple)},
+    exp.Rollup: {"expressions": are_nodes},
+    exp.Cube: {"expressions": are_nodes},
+    exp.Order: {"this": is_node, "expressions": all_of(exp.Ordered)},
+    exp.Ordered: {"this": is_node, "desc": is_flag, "nulls_first": is_flag},
+    exp.Limit: {"expression": is_count, "limit_options": one_of(exp.LimitOptions)},
+    exp.LimitOptions: {"with_ties": is_flag},
+    exp.Offset: {"expression": is_count},
+    exp.Distinct: {"expressions": are_nodes},
+    exp.Alias: {"this": is_node, "alias": _IDENTIFIER},
+    exp.Identifier: {"this": is_name, "quoted": is_flag},
     exp.Column: {
-        "this": _a(exp.Identifier, exp.Star),
+        "this": one_of(exp.Identifier, exp.Star),
         "table": _IDENTIFIER,
         "db": _IDENTIFIER,
         "catalog": _IDENTIFIER,
     },
     exp.Star: {},
-    exp.Dot: {"this": _node, "expression": _IDENTIFIER},
-    exp.Literal: {"this": lambda value: type(value) is str, "is_string": _flag},
-    exp.HexString: {"this": _text(_HEX)},
+    exp.Dot: {"this": is_node, "expression": _IDENTIFIER},
+    exp.Literal: {"this": lambda value: type(value) is str, "is_string": is_flag},
+    exp.HexString: {"this": text_like(HEX)},
     exp.Null: {},
-    exp.Boolean: {"this": _flag},
+    exp.Boolean: {"this": is_flag},
     exp.Placeholder: {},
-    exp.Paren: {"this": _node},
-    exp.Neg: {"this": _node},
-    exp.Not: {"this": _node},
+    exp.Paren: {"this": is_node},
+    exp.Neg: {"this": is_node},
+    exp.Not: {"this": is_node},
     **dict.fromkeys((exp.And, exp.Or, exp.EQ, exp.NEQ, exp.LT, exp.LTE), _BINARY),
     **dict.fromkeys((exp.GT, exp.GTE, exp.Add, exp.Sub, exp.Mul, exp.Div), _BINARY),
     **dict.fromkeys((exp.Mod, exp.DPipe, exp.NullSafeEQ, exp.NullSafeNEQ), _BINARY),
     exp.Like: _BINARY,
-    exp.Escape: {"this": _a(exp.Like), "expression": _node},
-    exp.Is: {"this": _node, "expression": _a(exp.Null)},
-    exp.Between: {"this": _node, "low": _node, "high": _node},
-    exp.In: {"this": _node, "expressions": _nodes, "query": _a(exp.Subquery)},
-    exp.Exists: {"this": _a(*_QUERY)},
-    exp.Any: {"this": _a(exp.Subquery)},
-    exp.All: {"this": _a(exp.Subquery)},
-    exp.Case: {"this": _node, "ifs": _all(exp.If), "default": _node},
-    exp.If: {"this": _node, "true": _node},
-    exp.Coalesce: {"this": _node, "expressions": _nodes},
+    exp.Escape: {"this": one_of(exp.Like), "expression": is_node},
+    exp.Is: {"this": is_node, "expression": one_of(exp.Null)},
+    exp.Between: {"this": is_node, "low": is_node, "high": is_node},
+    exp.In: {"this": is_node, "expressions": are_nodes, "query": one_of(exp.Subquery)},
+    exp.Exists: {"this": one_of(*_QUERY)},
+    exp.Any: {"this": one_of(exp.Subquery)},
+    exp.All: {"this": one_of(exp.Subquery)},
+    exp.Case: {"this": is_node, "ifs": all_of(exp.If), "default": is_node},
+    exp.If: {"this": is_node, "true": is_node},
+    exp.Coalesce: {"this": is_node, "expressions": are_nodes},
     exp.Nullif: _BINARY,
-    exp.Cast: {"this": _node, "to": _a(exp.DataType)},
-    exp.TryCast: {"this": _node, "to": _a(exp.DataType)},
-    exp.DataType: {"this": lambda value: value is exp.DType.USERDEFINED, "kind": _type_text},
-    exp.Extract: {"this": _a(exp.Var), "expression": _node},
-    exp.Var: {"this": _word(*_FIELDS)},
-    exp.AtTimeZone: {"this": _node, "zone": _a(exp.Literal, exp.Interval)},
-    exp.Interval: {"this": _a(exp.Literal), "unit": _a(exp.Var, exp.IntervalSpan)},
-    exp.IntervalSpan: {"this": _a(exp.Var), "expression": _a(exp.Var)},
-    exp.Array: {"expressions": _nodes},
-    exp.Bracket: {"this": _node, "expressions": _nodes},
-    exp.Tuple: {"expressions": _nodes},
-    exp.Lambda: {"this": _node, "expressions": _all(exp.Identifier)},
-    exp.Anonymous: {"this": _text(_NAME), "expressions": _nodes},
-    exp.Filter: {"this": _a(exp.Anonymous, exp.WithinGroup), "expression": _a(exp.Where)},
-    exp.WithinGroup: {"this": _a(exp.Anonymous), "expression": _a(exp.Order)},
-    exp.IgnoreNulls: {"this": _a(exp.Anonymous, exp.Filter)},
-    exp.RespectNulls: {"this": _a(exp.Anonymous, exp.Filter)},
+    exp.Cast: {"this": is_node, "to": one_of(exp.DataType)},
+    exp.TryCast: {"this": is_node, "to": one_of(exp.DataType)},
+    exp.DataType: {"this": lambda value: value is exp.DType.USERDEFINED, "kind": is_type},
+    exp.Extract: {"this": one_of(exp.Var), "expression": is_node},
+    exp.Var: {"this": word(*FIELDS)},
+    exp.AtTimeZone: {"this": is_node, "zone": one_of(exp.Literal, exp.Interval)},
+    exp.Interval: {"this": one_of(exp.Literal), "unit": one_of(exp.Var, exp.IntervalSpan)},
+    exp.IntervalSpan: {"this": one_of(exp.Var), "expression": one_of(exp.Var)},
+    exp.Array: {"expressions": are_nodes},
+    exp.Bracket: {"this": is_node, "expressions": are_nodes},
+    exp.Tuple: {"expressions": are_nodes},
+    exp.Lambda: {"this": is_node, "expressions": all_of(exp.Identifier)},
+    exp.Anonymous: {"this": text_like(NAME), "expressions": are_nodes},
+    exp.Filter: {"this": one_of(exp.Anonymous, exp.WithinGroup), "expression": one_of(exp.Where)},
+    exp.WithinGroup: {"this": one_of(exp.Anonymous), "expression": one_of(exp.Order)},
+    exp.IgnoreNulls: {"this": one_of(exp.Anonymous, exp.Filter)},
+    exp.RespectNulls: {"this": one_of(exp.Anonymous, exp.Filter)},
     exp.Window: {
-        "this": _a(
+        "this": one_of(
             exp.Anonymous,
             exp.Filter,
             exp.WithinGroup,
@@ -231,19 +212,50 @@ RULES: Mapping[type, Mapping[str, Check]] = {
             exp.RespectNulls,
             exp.Identifier,
         ),
-        "partition_by": _nodes,
-        "order": _a(exp.Order),
-        "spec": _a(exp.WindowSpec),
+        "partition_by": are_nodes,
+        "order": one_of(exp.Order),
+        "spec": one_of(exp.WindowSpec),
+        "first": _IDENTIFIER,
         "alias": _IDENTIFIER,
-        "over": _word("OVER"),
+        "over": word("OVER"),
     },
     exp.WindowSpec: {
-        "kind": _word("ROWS", "RANGE", "GROUPS"),
-        "start": _bound,
-        "start_side": _word("PRECEDING", "FOLLOWING"),
-        "end": _bound,
-        "end_side": _word("PRECEDING", "FOLLOWING"),
+        "kind": word("ROWS", "RANGE", "GROUPS"),
+        "start": is_bound,
+        "start_side": word("PRECEDING", "FOLLOWING"),
+        "end": is_bound,
+        "end_side": word("PRECEDING", "FOLLOWING"),
     },
+    exp.OverflowTruncateBehavior: {"this": one_of(exp.Literal), "with_count": is_flag},
+    exp.JSONExists: _JSON_INVOKED,
+    exp.JSONValue: {**_JSON_INVOKED, "returning": one_of(exp.DataType)},
+    exp.JSONExtract: {
+        "this": is_node,
+        "expression": one_of(exp.Literal),
+        "expressions": all_of(exp.Alias),
+        "json_query": is_flag,
+        "emits": one_of(exp.DataType),
+        "variant_extract": _JSON_FORMAT,
+        "option": word("WITHOUT WRAPPER", "WITH CONDITIONAL WRAPPER", "WITH UNCONDITIONAL WRAPPER"),
+        "quote": word("KEEP QUOTES", "OMIT QUOTES"),
+        "on_condition": one_of(exp.OnCondition),
+    },
+    exp.OnCondition: {"empty": is_behaviour, "error": is_behaviour},
+    exp.JSONObject: {
+        "expressions": all_of(exp.JSONKeyValue),
+        "null_handling": _JSON_NULLS,
+        "unique_keys": word("WITH UNIQUE KEYS", "WITHOUT UNIQUE KEYS"),
+        "return_type": one_of(exp.DataType),
+        "encoding": _JSON_FORMAT,
+    },
+    exp.JSONArray: {
+        "expressions": are_nodes,
+        "null_handling": _JSON_NULLS,
+        "return_type": one_of(exp.DataType),
+        "strict": _JSON_FORMAT,
+    },
+    exp.JSONKeyValue: _BINARY,
+    exp.FormatJson: {"this": is_node, "encoding": _JSON_FORMAT},
 }
 
 
@@ -287,7 +299,7 @@ def _check_node(node: exp.Expression) -> None:
     if isinstance(node, exp.Anonymous):
         _check_call(node)
     number = isinstance(node, exp.Literal) and not node.args["is_string"]
-    if number and _NUMBER.fullmatch(node.this) is None:
+    if number and NUMBER.fullmatch(node.this) is None:
         _refuse(node, "this number")
 
 

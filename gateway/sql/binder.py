@@ -61,7 +61,8 @@ class State:
             raise rejected(what, "name the columns it needs")
 
 
-Env = Mapping[str, tuple[str, list[Out]]]
+Env = Mapping[str, tuple[str, list[Out] | None]]
+"""WITH names: spelling and outputs, which are None where a name means itself too early."""
 
 
 class Binder:

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 from sqlglot import exp
 
 from gateway.sql.cursor import RESERVED
-from gateway.sql.lex import STRING, Token
+from gateway.sql.jsonforms import JsonGrammar
+from gateway.sql.lex import NUMBER, STRING, Token
 from gateway.sql.sessionfns import MAX_DIGITS, PRECISE_TYPES
 from gateway.sql.typenames import data_type
-from gateway.sql.windows import WindowGrammar
 
 _KEYWORD_VALUES = frozenset(
     ["CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP"]
@@ -23,9 +23,6 @@ _FIELDS = _UNITS | frozenset(
     QUARTER WEEK DAY_OF_MONTH DAY_OF_WEEK DOW DAY_OF_YEAR DOY YEAR_OF_WEEK YOW TIMEZONE_HOUR
     TIMEZONE_MINUTE
     """.split()  # noqa: SIM905 - a word list reads better as words
-)
-_JSON = frozenset(
-    ["JSON_ARRAY", "JSON_EXISTS", "JSON_OBJECT", "JSON_QUERY", "JSON_TABLE", "JSON_VALUE"]
 )
 _FORMS = frozenset({"NFD", "NFC", "NFKD", "NFKC"})
 _LITERAL_TYPES = {
@@ -40,7 +37,7 @@ _LITERAL_TYPES = {
 }
 
 
-class CallGrammar(WindowGrammar):
+class CallGrammar(JsonGrammar):
     """Reads operands that begin with a word or a quoted name."""
 
     def word_operand(self, token: Token) -> exp.Expression:
@@ -52,8 +49,8 @@ class CallGrammar(WindowGrammar):
                 return self.place(node, token)
         if token.key == "CURRENT_PATH":
             raise self.unsupported("CURRENT_PATH", "functions are built in")
-        if token.key in _JSON:
-            raise self.unsupported(f"{token.key}", "use json_extract or json_format")
+        if token.key == "JSON_TABLE":
+            raise self.unsupported("JSON_TABLE", "use JSON_QUERY and UNNEST")
         if token.key in RESERVED or not self.at_identifier():
             self.fail("<expression>")
         following = self.peek()
@@ -299,10 +296,10 @@ class CallGrammar(WindowGrammar):
         arguments: list[exp.Expression] = []
         if token.key in _KEYWORD_VALUES - {"CURRENT_DATE"} and self.accept("("):
             digits = self.take()
-            if not digits.text.isdigit():
+            if digits.key is not NUMBER or not digits.value.isdigit():
                 raise self.error("SYNTAX_ERROR", "precision must be a whole number", digits)
-            self._check_digits(token, digits.text)
-            arguments = [exp.Literal(this=str(int(digits.text)), is_string=False)]
+            self._check_digits(token, digits.value)
+            arguments = [exp.Literal(this=str(int(digits.value)), is_string=False)]
             self.expect(")")
         node = exp.Anonymous(this=token.text.lower(), expressions=arguments)
         node.meta["keyword"] = True
@@ -349,5 +346,10 @@ class CallGrammar(WindowGrammar):
         "GROUPING": _grouping,
         "LISTAGG": _listagg,
         "DOUBLE": _double,
+        "JSON_ARRAY": JsonGrammar.json_array,
+        "JSON_EXISTS": JsonGrammar.json_exists,
+        "JSON_OBJECT": JsonGrammar.json_object,
+        "JSON_QUERY": JsonGrammar.json_query,
+        "JSON_VALUE": JsonGrammar.json_value,
         **dict.fromkeys(_KEYWORD_VALUES | _KEYWORD_NAMES, _keyword_value),
     }

@@ -16,9 +16,10 @@ Queries
     offset)``. ``Values(expressions=[Tuple, …], order, limit, offset)``: each row a Tuple.
     ``TABLE t`` is ``Select(Star, from_=t)``. A query in parentheses is ``Subquery(this,
     order, limit, offset)``, also as operand of a set operation.
-    ``With(expressions=[CTE(this, alias=TableAlias(this, columns))])``.
-    ``FETCH FIRST n ROWS ONLY`` is ``Limit``. ``Limit.expression`` and
-    ``Offset.expression`` are an integer Literal or a Placeholder.
+    ``With(expressions=[CTE(this, alias=TableAlias(this, columns))], recursive=True)``.
+    ``FETCH FIRST n ROWS ONLY`` is ``Limit``; WITH TIES adds ``limit_options``.
+    ``Limit.expression`` and ``Offset.expression`` are an integer Literal or a Placeholder.
+    CORRESPONDING is ``by_name=True`` on the set operation.
 Relations
     ``From(this=relation)``; ``Join(this, side, kind, on, using=[Identifier])``: ``side``
     LEFT, RIGHT, FULL or None; ``kind`` INNER, CROSS or None; a comma is a Join with none
@@ -27,6 +28,8 @@ Relations
     ORDINALITY)``, ``Lateral(this=Subquery, alias)``.
     A join in parentheses on the right of another: ``Subquery(this=R)`` without alias,
     where the relation R carries the inner ``joins`` in ``R.args["joins"]``.
+    ``Table.version = Version(this="VERSION" | "TIMESTAMP", kind="AS OF", expression)`` with a
+    Literal or a typed literal; ``Table | Subquery.sample = TableSample(method, percent)``.
 Expressions
     ``Column(this, table, db, catalog)`` for dotted names as written (resolve reduces
     them), ``Dot(this, expression=Identifier)`` for fields, ``Star()``, ``Column(this=
@@ -64,9 +67,18 @@ Calls
     spec=WindowSpec(kind, start, start_side, end, end_side), alias=Identifier for OVER w,
     over="OVER")``. Named windows: ``Select.windows = [Window(this=Identifier, …)]``.
     ``WindowSpec.start | end``: ``"UNBOUNDED"``, ``"CURRENT ROW"`` or an expression;
-    sides ``PRECEDING | FOLLOWING``. SUBSTRING(x FROM a FOR b), POSITION(a IN b), TRIM(…)
-    and NORMALIZE(…) become the calls ``substr``, ``strpos``, ``trim | ltrim | rtrim``,
-    ``normalize`` that Trino makes of them.
+    sides ``PRECEDING | FOLLOWING``. ``Window.first`` names the window it is built on. LISTAGG's
+    ``ON OVERFLOW TRUNCATE`` is its last argument, an ``OverflowTruncateBehavior``.
+    SUBSTRING(x FROM a FOR b), POSITION(a IN b), TRIM(…) and NORMALIZE(…) become the calls
+    ``substr``, ``strpos``, ``trim | ltrim | rtrim``, ``normalize`` that Trino makes of them.
+SQL/JSON
+    ``JSONExists | JSONValue(this, path=Literal, passing=[Alias], on_condition, returning)``;
+    JSON_QUERY is ``JSONExtract(json_query=True, this, expression=path, expressions=passing,
+    emits=type, variant_extract=format, option=wrapper, quote, on_condition)``;
+    ``JSONObject(expressions=[JSONKeyValue], null_handling, unique_keys, return_type,
+    encoding=format)``, ``JSONArray(expressions, null_handling, return_type, strict=format)``;
+    ``FormatJson(this, encoding)``; ``OnCondition(empty, error)``: words, or the expression
+    behind DEFAULT. Names in PASSING are spelled as the path spells them.
 Session values
     ``CURRENT_DATE`` … are ``Anonymous(this="current_date")`` with ``meta["keyword"] =
     True``; ``sessionfns`` replaces them, and ``now()``, ``version()``,
@@ -76,7 +88,8 @@ Order
     (Trino's default is NULLS LAST in both directions).
 Grouping
     ``Group(expressions)``; ``Group.grouping_sets = [GroupingSets(expressions=[Tuple])]``,
-    ``Group.rollup = [Rollup(expressions)]``, ``Group.cube = [Cube(expressions)]``.
+    ``Group.rollup = [Rollup(expressions)]``, ``Group.cube = [Cube(expressions)]``;
+    ``Group.all`` is ``"DISTINCT"``, or ``"AUTO"`` without elements.
 Identifiers
     ``Identifier(this=text as written, quoted: bool)``; compare with ``names.fold`` or
     ``names.equals_ignore_case``, never by ``quoted``.

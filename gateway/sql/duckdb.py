@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from gateway.names import quote
 from gateway.sql.duckdb_assembly import write
+from gateway.sql.duckdb_foreign import refuse_foreign
 from gateway.sql.duckdb_terms import Term, cast, duck_type, unsupported
 from gateway.sql.duckdb_writer import coerce
 from gateway.sql.model import Output, ResolvedQuery, Scan
@@ -33,6 +34,7 @@ def translate(resolved: ResolvedQuery, secured: Callable[[Scan], str]) -> Transl
         MeshgateError: Trino's own type errors; NOT_SUPPORTED for what is not proven equal.
 
     """
+    refuse_foreign(resolved.tree)
     query, _ = write(resolved, secured)
     for _, kind in query.columns:
         duck_type(kind)
@@ -45,6 +47,7 @@ def translate(resolved: ResolvedQuery, secured: Callable[[Scan], str]) -> Transl
 
 def translate_view(scan: Scan, body: ResolvedQuery, secured: Callable[[Scan], str]) -> str:
     """Print a view's query for DuckDB, each column converted to its stored type as Trino does."""
+    refuse_foreign(body.tree)
     query, _ = write(body, secured)
     stored = scan.table.view.columns if scan.table.view else ()
     cells, names = [], [f"mg_c{number}" for number in range(len(stored))]

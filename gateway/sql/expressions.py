@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from gateway.sql.calls import CallGrammar
-from gateway.sql.lex import HEX, NUMBER, STRING, Token
+from gateway.sql.lex import HEX, NUMBER, STRING, UNICODE, Token
 from gateway.sql.limits import MAX_DEPTH, rejected
+from gateway.sql.unicodetext import decoded
 
 _BINARY: dict[str, tuple[int, type[exp.Expression]]] = {
     "||": (1, exp.DPipe),
@@ -179,6 +180,8 @@ class ExpressionGrammar(CallGrammar):
             return self.place(exp.Literal(this=token.value, is_string=True), token)
         if key is HEX:
             return self._hex(self.take())
+        if key is UNICODE:
+            return self.place(self._unicode(), token)
         reader = {"(": self._parenthesis, "[": self.array, "?": self._placeholder}.get(key)
         return self.place(reader(), token) if reader else self.word_operand(token)
 
@@ -190,12 +193,26 @@ class ExpressionGrammar(CallGrammar):
         return node
 
     def _checked_number(self, token: Token) -> exp.Expression:
-        if token.text.isdigit() and _exceeds_bigint(token.text):
+        if token.value.isdigit() and _exceeds_bigint(token.value):
             raise self.error("SYNTAX_ERROR", f"Invalid numeric literal: {token.text}", token)
         return self._number(self.take())
 
     def _number(self, token: Token) -> exp.Expression:
-        return self.place(exp.Literal(this=token.text, is_string=False), token)
+        return self.place(exp.Literal(this=token.value, is_string=False), token)
+
+    def _unicode(self) -> exp.Expression:
+        """Read ``U&'…' [UESCAPE 'c']`` as the text it means."""
+        token = self.take()
+        escape = "\\"
+        if self.accept("UESCAPE"):
+            if self.key is not STRING:
+                self.fail("<string>")
+            escape = self.take().value
+        try:
+            text = decoded(token.value, escape)
+        except ValueError as error:
+            raise self.error("SYNTAX_ERROR", str(error), token) from None
+        return exp.Literal(this=text, is_string=True)
 
     def _hex(self, token: Token) -> exp.Expression:
         digits = token.value

@@ -137,6 +137,9 @@ class FromBinder(Binder):
     def _table(self, node: exp.Table, env: Env) -> Scope:
         if node.meta.get("cte"):
             spelled, outs = env[fold(node.this.this)]
+            if outs is None:
+                message = "recursive reference not allowed in this context"
+                raise located(node, "INVALID_RECURSIVE_REFERENCE", message)
             if not node.args.get("alias"):
                 node.set("alias", _alias(exp.Identifier(this=spelled, quoted=True)))
             node.this.set("this", spelled)
@@ -147,6 +150,13 @@ class FromBinder(Binder):
         ref = self._refs[node.meta["ref"]]
         index = self._first + node.meta["ref"]
         table, decision = self._tables[ref.name], self._decision.tables[ref.name]
+        if ref.version is not None and table.moved:
+            raise located(
+                node,
+                "NOT_SUPPORTED",
+                "time travel is not supported on this table: in an older schema one of its "
+                "column names meant another column; query its current state",
+            )
         written = node.args.get("alias")
         alias = written.this if written else exp.Identifier(this=node.this.this, quoted=True)
         qualifier = (fold(alias.this),) if written else tuple(fold(part) for part in ref.parts)

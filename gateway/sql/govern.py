@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
@@ -17,7 +18,7 @@ from gateway.sql.model import Engine, GovernedQuery, Output, ResolvedQuery, Scan
 from gateway.sql.obligations import keep, limits, max_rows
 from gateway.sql.pushdown import with_hints
 from gateway.sql.trino import outline, print_trino
-from gateway.sql.verify import verify
+from gateway.sql.verify import Read, verify
 from gateway.sql.viewbodies import outside
 
 MAX_GOVERNED_BYTES = 2_000_000
@@ -75,7 +76,9 @@ def _govern(
     sql, outputs, ordered = make(resolved, write)
     _check_size(sql)
     tables = {scan.table.name: scan.table for scan in scans}
-    verify(sql, engine, resolved.decision, tables, token_domains, salt)
+    found = verify(sql, engine, resolved.decision, tables, token_domains, salt)
+    if engine == "trino":
+        _check_versions(scans, found)
     return GovernedQuery(
         sql=sql,
         engine=engine,
@@ -124,6 +127,13 @@ def _check_size(sql: str) -> None:
             "QUERY_TEXT_TOO_LARGE",
             f"the rewritten query would exceed {MAX_GOVERNED_BYTES} bytes: name fewer columns",
         )
+
+
+def _check_versions(scans: Sequence[Scan], found: Sequence[Read]) -> None:
+    """Compare in which states tables are read: neither decision nor outline knows them."""
+    wanted = Counter((scan.table.name, scan.ref.version) for scan in scans)
+    if Counter((read.table.name, read.version) for read in found) != wanted:
+        raise ValueError("a table is read in another state than the statement asks for")
 
 
 Made = tuple[str, tuple[Output, ...], bool]

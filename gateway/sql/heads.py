@@ -102,7 +102,7 @@ class HeadGrammar(Cursor):
         if token.key is STRING and not sign:
             return token.value
         if token.key is NUMBER:
-            return sign + token.text
+            return sign + token.value
         if token.key in {"TRUE", "FALSE"} and not sign:
             return token.text.lower()
         raise self.unsupported("an expression in SET SESSION", "write a literal", token)

@@ -51,11 +51,12 @@ def secured(
 
 
 def base_table(scan: Scan, engine: Engine) -> str:
-    """Name the raw table: three parts on Trino, on DuckDB the name of its scan."""
-    if scan.ref.version is not None:
-        raise ValueError("time travel has no secured form yet")
+    """Name the raw table: three parts and its version on Trino, its scan on DuckDB."""
     if engine == "trino":
-        return scan.table.name.quoted()
+        version = scan.ref.version
+        return scan.table.name.quoted() + (f" {version}" if version is not None else "")
+    if scan.ref.version is not None:
+        raise ValueError("time travel has no secured form on DuckDB")
     return quote(f"{scan.table.name}:{scan.index}")
 
 

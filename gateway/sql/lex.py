@@ -1,8 +1,8 @@
 """The lex gate: text to tokens by Trino's token rules, with limits before any parsing.
 
 A token's ``key`` is what grammars compare: the upper-cased text of a word, the text of
-an operator, else one of ``STRING QUOTED NUMBER HEX``. Quoted text therefore never equals
-a keyword.
+an operator, else one of ``STRING UNICODE QUOTED NUMBER HEX``. Quoted text therefore never
+equals a keyword.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from gateway.errors import MeshgateError
 from gateway.sql.limits import check_shape, check_text, check_token_count
 
 STRING, QUOTED, NUMBER, HEX, END = "<string>", "<quoted>", "<number>", "<hex>", "<EOF>"
+UNICODE = "<unicode string>"
 
 
 class Token(NamedTuple):
@@ -30,17 +31,21 @@ class Token(NamedTuple):
     def is_word(self) -> bool:
         """Whether this is an unquoted word (keyword or identifier)."""
         first = self.text[:1]
-        return self.key is not HEX and (first == "_" or first.isalpha())
+        return self.key not in {HEX, UNICODE} and (first == "_" or first.isalpha())
 
     @property
     def value(self) -> str:
-        """The text meant: quotes removed and undoubled, hex digits without blanks."""
+        """The text meant: quotes undone, hex digits without blanks, numbers in plain digits."""
+        if self.key is NUMBER:
+            return plain_number(self.text)
         if self.key is STRING:
             return self.text[1:-1].replace("''", "'")
         if self.key is QUOTED:
             return self.text[1:-1].replace('""', '"')
         if self.key is HEX:
             return "".join(self.text[2:-1].split())
+        if self.key is UNICODE:
+            return self.text[3:-1].replace("''", "'")
         return self.text
 
 
@@ -48,16 +53,36 @@ _TOKEN = re.compile(
     r"""
       (?P<skip>(?:[ \t\r\n]+|--[^\r\n]*|/\*(?s:.*?)\*/)+)
     | (?P<hex>[xX]'[^']*')
+    | (?P<unicode>[uU]&'(?:[^']|'')*')
     | (?P<word>[A-Za-z_][A-Za-z0-9_]*)
     | (?P<quoted>"(?:[^"]|"")*")
     | (?P<string>'(?:[^']|'')*')
-    | (?P<number>(?>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(?![A-Za-z0-9_]))
-    | (?P<op><>|!=|<=|>=|\|\||->|=>|[<>=+\-*/%()\[\],.?])
+    | (?P<number>(?>
+          0[xX](?:_?[0-9A-Fa-f])+ | 0[oO](?:_?[0-7])+ | 0[bB](?:_?[01])+
+        | (?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][+-]?[0-9]+
+        | [0-9](?:_?[0-9])*(?:\.(?:[0-9](?:_?[0-9])*)?)? | \.[0-9](?:_?[0-9])*
+      )(?![A-Za-z0-9_]))
+    | (?P<op><>|!=|<=|>=|\|\||->|=>|[<>=+\-*/%()\[\],.?]|:(?![:=]))
     """,
     re.VERBOSE,
 )
 _BAD_TEXT = re.compile("[\x00\ud800-\udfff]")
-_KINDS = {"hex": HEX, "quoted": QUOTED, "string": STRING, "number": NUMBER}
+_KINDS = {"hex": HEX, "unicode": UNICODE, "quoted": QUOTED, "string": STRING, "number": NUMBER}
+_BASES = {"0x": 16, "0o": 8, "0b": 2}
+_LONGEST_BITS = 64
+
+
+def plain_number(text: str) -> str:
+    """Write ``1_000``, ``0x1F``, ``0o17`` and ``0b11`` in decimal digits; others stay."""
+    if text.isdigit():
+        return text
+    digits = text.replace("_", "")
+    base = _BASES.get(digits[:2].lower())
+    if base is None:
+        return digits
+    number = int(digits, base)
+    # thousands of digits cannot be converted, and need not: the grammar refuses them
+    return str(number) if number.bit_length() <= _LONGEST_BITS else "9" * _LONGEST_BITS
 
 
 def own_tokens(text: str) -> tuple[Token, ...]:
@@ -97,7 +122,7 @@ def _split(body: str, text: str, *, limited: bool = True) -> list[Token]:
             found.append(Token(key, raw, at, end, line, at - line_start + 1))
             if limited:
                 check_token_count(len(found))
-        if "\n" in raw and kind in {"skip", "quoted", "string", "hex"}:
+        if "\n" in raw and kind in {"skip", "quoted", "string", "hex", "unicode"}:
             line += raw.count("\n")
             line_start = at + raw.rindex("\n") + 1
         at = end
@@ -119,8 +144,8 @@ def _refuse(text: str, at: int) -> NoReturn:
         _refuse_number(text, at)
     if not char.isascii():
         _fail(text, at, f"mismatched input '{char}': write such letters in double quotes")
-    if char == "&" and text[at - 1 : at] in {"U", "u"}:
-        raise _unread(text, at - 1, "U&'…' text", "write the characters themselves")
+    if char == "&" and text[at - 1 : at] in {"U", "u"} and text[at + 1 : at + 2] == '"':
+        raise _unread(text, at - 1, 'a U&"…" name', "write the characters themselves")
     if char == ":":
         raise _unread(text, at, "':'", "of JSON, use json_extract, json_parse and json_format")
     if char == ";":

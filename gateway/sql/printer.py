@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from gateway.errors import MeshgateError
 from gateway.names import quote
+from gateway.sql.formprinter import FORM_WRITERS
 
 OPERATORS: dict[type[exp.Expression], str] = {
     exp.And: "AND",
@@ -97,11 +98,14 @@ class ExpressionPrinter:
     def call(self, node: exp.Expression) -> str:
         """Print a call; keyword values keep their form."""
         if node.meta.get("keyword"):
-            arguments = f"({self.join(node.expressions)})" if node.expressions else ""
-            return f"{node.this.upper()}{arguments}"
+            inner = f"({self.join(node.expressions)})" if node.expressions else ""
+            return f"{node.this.upper()}{inner}"
         if node.this.lower() == "normalize" and len(node.expressions) > 1:
             return f"NORMALIZE({self.print(node.expressions[0])}, {node.expressions[1].this})"
-        return f"{self.function(node.this)}({self.join(node.expressions)})"
+        arguments = list(node.expressions)
+        overflow = isinstance(arguments[-1], exp.OverflowTruncateBehavior) if arguments else False
+        after = f" {self.print(arguments.pop())}" if overflow else ""
+        return f"{self.function(node.this)}({self.join(arguments)}{after})"
 
     def cast(self, node: exp.Expression) -> str:
         """Print a cast or a typed literal."""
@@ -169,7 +173,7 @@ class ExpressionPrinter:
         alias = node.args.get("alias")
         if alias is not None:
             return f"{self.print(node.this)} OVER {self.print(alias)}"
-        parts = []
+        parts = [self.print(node.args["first"])] if node.args.get("first") else []
         if node.args.get("partition_by"):
             parts.append(f"PARTITION BY {self.join(node.args['partition_by'])}")
         parts += [self.print(node.args[k]) for k in ("order", "spec") if node.args.get(k)]
@@ -247,6 +251,7 @@ _WRITERS: dict[type[exp.Expression], _Writer] = {
     exp.RespectNulls: _around("", " RESPECT NULLS"),
     exp.Window: ExpressionPrinter.window,
     exp.WindowSpec: ExpressionPrinter.frame,
+    **FORM_WRITERS,
 }
 
 
@@ -260,7 +265,9 @@ class Printer(ExpressionPrinter):
 
     def table(self, node: exp.Table) -> str:
         """Print a table reference that is no WITH element, with its alias."""
-        return self._name(node) + self.alias_name(node)
+        version = node.args.get("version")
+        travel = f" {self.print(version)}" if version is not None else ""
+        return self._name(node) + travel + self.alias_name(node)
 
     def _name(self, node: exp.Table) -> str:
         return ".".join(quote(part.this) for part in node.parts)
@@ -277,7 +284,19 @@ class Printer(ExpressionPrinter):
             text = f"LATERAL {self.subquery(node.this)}{self.alias_name(node)}"
         else:
             text = self.subquery(node)
+        text += self.sample(node)
         return text + "".join(self.joined(join) for join in node.args.get("joins") or [])
+
+    def sample(self, node: exp.Expression) -> str:
+        """Print TABLESAMPLE and a leading blank, or nothing."""
+        sample = node.args.get("sample")
+        if sample is None:
+            return ""
+        return f" TABLESAMPLE {sample.args['method']} ({self.print(sample.args['percent'])})"
+
+    def version(self, node: exp.Expression) -> str:
+        """Print which of its states a table is read in."""
+        return f"FOR {node.this} AS OF {self.print(node.expression)}"
 
     def joined(self, node: exp.Join) -> str:
         """Print one join with what stands before its relation."""
@@ -303,8 +322,11 @@ class Printer(ExpressionPrinter):
         """Print ORDER BY, OFFSET and LIMIT, led by a blank."""
         text = f" {self.print(node.args['order'])}" if node.args.get("order") else ""
         for key in ("offset", "limit"):
-            if node.args.get(key):
-                text += f" {key.upper()} {self.print(node.args[key].expression)}"
+            found = node.args.get(key)
+            if found and found.args.get("limit_options") is not None:
+                text += f" FETCH FIRST {self.print(found.expression)} ROWS WITH TIES"
+            elif found:
+                text += f" {key.upper()} {self.print(found.expression)}"
         return text
 
     def with_(self, node: exp.Expression) -> str:
@@ -317,7 +339,8 @@ class Printer(ExpressionPrinter):
             alias = cte.args["alias"]
             columns = f" ({self.join(alias.args['columns'])})" if alias.args.get("columns") else ""
             items.append(f"{self.print(alias.this)}{columns} AS ({self.print(cte.this)})")
-        return f"WITH {', '.join(items)} "
+        word = "WITH RECURSIVE" if with_.args.get("recursive") else "WITH"
+        return f"{word} {', '.join(items)} "
 
     def select(self, node: exp.Expression) -> str:
         """Print a SELECT."""
@@ -338,13 +361,15 @@ class Printer(ExpressionPrinter):
 
     def group(self, node: exp.Expression) -> str:
         """Print the elements of GROUP BY."""
+        if node.args.get("all") == "AUTO":
+            return "AUTO"
         items = [self.print(item) for item in node.expressions]
         for key, word in (("rollup", "ROLLUP"), ("cube", "CUBE")):
             items += [f"{word} ({self.join(e.expressions)})" for e in node.args.get(key) or []]
         for element in node.args.get("grouping_sets") or []:
             sets = ", ".join(f"({self.join(one.expressions)})" for one in element.expressions)
             items.append(f"GROUPING SETS ({sets})")
-        return ", ".join(items)
+        return ("DISTINCT " if node.args.get("all") else "") + ", ".join(items)
 
     def set_operation(self, node: exp.Expression) -> str:
         """Print a chain of set operations without recursion on its left side."""
@@ -352,6 +377,7 @@ class Printer(ExpressionPrinter):
         first = node
         while type(first) in _SETS and (first is node or not first.args.get("with_")):
             word = _SETS[type(first)] + ("" if first.args["distinct"] else " ALL")
+            word += " CORRESPONDING" if first.args.get("by_name") else ""
             tail.append(f" {word} {self.print(first.expression)}")
             first = first.this
         text = self.print(first) + "".join(reversed(tail))
@@ -370,4 +396,5 @@ _QUERY_WRITERS: dict[type, Callable[[Printer, exp.Expression], str]] = {
     exp.Except: Printer.set_operation,
     exp.Values: Printer.values,
     exp.Subquery: Printer.subquery,
+    exp.Version: Printer.version,
 }

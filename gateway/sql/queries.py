@@ -5,11 +5,16 @@ from __future__ import annotations
 from sqlglot import exp
 
 from gateway.sql.expressions import QUERY_START
-from gateway.sql.lex import END, NUMBER
+from gateway.sql.lex import END, NUMBER, Token
 from gateway.sql.relations import RelationGrammar
 
 _AFTER_NAME = frozenset({"FROM", ",", ")", END})
 _UNION = {"UNION": exp.Union, "EXCEPT": exp.Except}
+_AFTER_COLUMN = frozenset(
+    {")", END, "HAVING", "WINDOW", "ORDER", "LIMIT", "OFFSET", "FETCH", ",", ".", "["}
+    | {"UNION", "EXCEPT", "INTERSECT"}
+)
+_SIGNS = frozenset({"+", "-", "*", "/", "%", "||", "=", "<>", "!=", "<", "<=", ">", ">="})
 
 
 class QueryGrammar(RelationGrammar):
@@ -29,11 +34,10 @@ class QueryGrammar(RelationGrammar):
 
     def _with(self) -> exp.With:
         self.take()
-        if self.key == "RECURSIVE":
-            raise self.unsupported("WITH RECURSIVE", "unroll the steps you need")
+        recursive = self.accept("RECURSIVE") or None
         if self.key in {"FUNCTION", "SESSION"} and self.peek() != "AS" and self.peek() != "(":
             raise self.unsupported(f"WITH {self.key}", "use built-in functions and SET SESSION")
-        return exp.With(expressions=self.comma_separated(self._cte))
+        return exp.With(expressions=self.comma_separated(self._cte), recursive=recursive)
 
     def _cte(self) -> exp.CTE:
         token = self.token
@@ -48,30 +52,29 @@ class QueryGrammar(RelationGrammar):
     def _union(self, left: exp.Expression) -> exp.Expression:
         while self.key in _UNION:
             token = self.take()
-            distinct = self._set_quantifier()
+            how = self._set_quantifier()
             right = self._intersect(self._query_operand())
-            node = _UNION[token.key](this=left, expression=right, distinct=distinct)
+            node = _UNION[token.key](this=left, expression=right, **how)
             left = self.place(node, token)
         return left
 
     def _intersect(self, left: exp.Expression) -> exp.Expression:
         while self.key == "INTERSECT":
             token = self.take()
-            distinct = self._set_quantifier()
+            how = self._set_quantifier()
             right = self._query_operand()
-            node = exp.Intersect(this=left, expression=right, distinct=distinct)
-            left = self.place(node, token)
+            left = self.place(exp.Intersect(this=left, expression=right, **how), token)
         return left
 
-    def _set_quantifier(self) -> bool:
-        if self.accept("ALL"):
-            distinct = False
-        else:
+    def _set_quantifier(self) -> dict[str, bool]:
+        distinct = not self.accept("ALL")
+        if distinct:
             self.accept("DISTINCT")
-            distinct = True
-        if self.key == "CORRESPONDING":
-            raise self.unsupported("CORRESPONDING", "list the columns in one order")
-        return distinct
+        if not self.accept("CORRESPONDING"):
+            return {"distinct": distinct}
+        if self.key == "(" and self.at_identifier(1):
+            raise self.unsupported("CORRESPONDING (…)", "select the columns on both sides")
+        return {"distinct": distinct, "by_name": True}
 
     def _query_operand(self) -> exp.Expression:
         key = self.key
@@ -110,8 +113,8 @@ class QueryGrammar(RelationGrammar):
 
     def _count(self) -> exp.Expression:
         token = self.token
-        if token.key is NUMBER and token.text.isdigit():
-            return self.place(exp.Literal(this=self.take().text, is_string=False), token)
+        if token.key is NUMBER and token.value.isdigit():
+            return self.place(exp.Literal(this=self.take().value, is_string=False), token)
         if token.key == "?":
             return self.primary()
         raise self.mismatch("<integer>", "'?'")
@@ -124,8 +127,9 @@ class QueryGrammar(RelationGrammar):
             count = self._count()
         if not self.accept("ROWS"):
             self.expect("ROW")
-        if self.key == "WITH":
-            raise self.unsupported("WITH TIES", "use rank() in a sub-query")
+        if self.accept("WITH"):
+            self.expect("TIES")
+            return exp.Limit(expression=count, limit_options=exp.LimitOptions(with_ties=True))
         self.expect("ONLY")
         return exp.Limit(expression=count)
 
@@ -197,12 +201,23 @@ class QueryGrammar(RelationGrammar):
         return self.place(exp.Column(this=exp.Star(), **qualifier), token)
 
     def _group(self) -> exp.Group:
-        if self.key in {"ALL", "DISTINCT", "AUTO"} and self.peek() not in {",", "."}:
-            raise self.unsupported(f"GROUP BY {self.key}", "list the columns")
+        how = "DISTINCT" if self.accept("DISTINCT") else None
+        if how is None and self.key == "ALL" and self.peek() not in _AFTER_COLUMN:
+            if self.peek() in _SIGNS:
+                raise self.unsupported("a sign after GROUP BY ALL", "leave ALL out")
+            self.take()
+        if self.key == "AUTO":
+            return self._auto(self.take(), how)
         group: dict[str, list[exp.Expression]] = {"expressions": []}
         for kind, element in self.comma_separated(self._grouping_element):
             group.setdefault(kind, []).extend(element)
-        return exp.Group(**group)
+        return exp.Group(all=how, **group)
+
+    def _auto(self, token: Token, how: str | None) -> exp.Group:
+        """Read on after ``GROUP BY AUTO``: by every output that aggregates nothing."""
+        if how or self.key == ",":
+            raise self.unsupported("AUTO beside other groups", "list the columns", token)
+        return exp.Group(all="AUTO")
 
     def _grouping_element(self) -> tuple[str, list[exp.Expression]]:
         if self.key in {"ROLLUP", "CUBE"}:

@@ -11,6 +11,8 @@ from gateway.sql.tablefns import TableFunctionGrammar
 _SIDES = frozenset({"LEFT", "RIGHT", "FULL"})
 _JOIN_START = _SIDES | {"JOIN", "INNER", "CROSS", "NATURAL"}
 _NAME_PARTS = 3
+_SAMPLES = frozenset({"BERNOULLI", "SYSTEM"})
+_WHOLE = 100
 
 
 class RelationGrammar(TableFunctionGrammar):
@@ -78,7 +80,7 @@ class RelationGrammar(TableFunctionGrammar):
         if self.key == "TABLE":
             return self._aliased(self.table_function()), []
         if self.key == "JSON_TABLE":
-            raise self.unsupported("JSON_TABLE", "use json_extract and UNNEST")
+            raise self.unsupported("JSON_TABLE", "use JSON_QUERY and UNNEST")
         if self.at_identifier() and self.peek() == "(":
             raise self.unsupported("a table function", "query tables and views alone")
         return self._aliased(self.table_name()), []
@@ -95,15 +97,21 @@ class RelationGrammar(TableFunctionGrammar):
             return self._aliased(self.place(exp.Subquery(this=query), token)), []
         self.expect(")")
         if not self.at_implicit_alias() and self.key != "AS":
-            self._refuse_sample()
-            return first, joins
-        if joins or first.args.get("alias"):
+            if not self._at_sample():
+                self._refuse_patterns()
+                return first, joins
+            if joins:
+                raise self.unsupported("TABLESAMPLE of a join", "sample the tables inside")
+            return self._sampled(first), []
+        if joins or first.args.get("alias") or first.args.get("sample"):
             raise self.unsupported("an alias on a join", "alias the relations inside")
         return self._aliased(first), []
 
     @staticmethod
     def _is_bare_query(node: exp.Expression) -> bool:
-        return type(node) is exp.Subquery and not node.args.get("alias")
+        return type(node) is exp.Subquery and not (
+            node.args.get("alias") or node.args.get("sample")
+        )
 
     def _query_follows(self) -> bool:
         return self.key in QUERY_TAIL or self.key in {"LIMIT", "OFFSET", "FETCH"}
@@ -128,24 +136,51 @@ class RelationGrammar(TableFunctionGrammar):
         if len(parts) > _NAME_PARTS:
             name = ".".join(part.this for part in parts)
             raise self.error("SYNTAX_ERROR", f"Too many dots in table name: {name}", token)
-        if self.key == "FOR" and self.peek() in {"VERSION", "TIMESTAMP"}:
-            raise self.unsupported("time travel", "query the table's current state")
         keys = ("this", "db", "catalog")
         table = exp.Table(**dict(zip(keys, reversed(parts), strict=False)))
+        if self.key == "FOR" and self.peek() in {"VERSION", "TIMESTAMP"}:
+            table.set("version", self._version())
         return self.place(table, token)
 
+    def _version(self) -> exp.Version:
+        """Read ``FOR VERSION | TIMESTAMP AS OF literal``."""
+        token = self.take()
+        kind = self.take().key
+        self.expect("AS", "OF")
+        value = self.value()
+        if not _is_point(kind, value):
+            advice = "write a snapshot's number or name, or TIMESTAMP '…'"
+            raise self.unsupported("such a point in time", advice, token)
+        return exp.Version(this=kind, kind="AS OF", expression=value)
+
     def _aliased(self, node: exp.Expression) -> exp.Expression:
-        self._refuse_sample()
+        self._refuse_patterns()
         if self.accept("AS") or self.at_implicit_alias():
             name = self.identifier()
             columns = self.column_names() if self.key == "(" else []
             node.set("alias", exp.TableAlias(this=name, columns=columns))
-        self._refuse_sample()
+        self._refuse_patterns()
+        return self._sampled(node) if self._at_sample() else node
+
+    def _at_sample(self) -> bool:
+        return self.key == "TABLESAMPLE" and self.peek() in _SAMPLES
+
+    def _sampled(self, node: exp.Expression) -> exp.Expression:
+        """Read ``TABLESAMPLE BERNOULLI | SYSTEM (percentage)``."""
+        token = self.take()
+        method = self.take().key
+        self.expect("(")
+        share = self.value()
+        self.expect(")")
+        if not isinstance(node, (exp.Table, exp.Subquery)) or node.args.get("sample"):
+            raise self.unsupported("TABLESAMPLE here", "sample a table or a sub-query", token)
+        if not isinstance(share, exp.Literal) or share.is_string or float(share.this) > _WHOLE:
+            advice = "write a number from 0 to 100"
+            raise self.unsupported("such a sample", advice, token)
+        node.set("sample", exp.TableSample(method=method, percent=share))
         return node
 
-    def _refuse_sample(self) -> None:
-        if self.key == "TABLESAMPLE" and self.peek() in {"BERNOULLI", "SYSTEM"}:
-            raise self.unsupported("TABLESAMPLE", "filter on a column or use LIMIT")
+    def _refuse_patterns(self) -> None:
         if self.key == "MATCH_RECOGNIZE" and self.peek() == "(":
             raise self.unsupported("MATCH_RECOGNIZE", "use window functions")
 
@@ -168,3 +203,11 @@ class RelationGrammar(TableFunctionGrammar):
         if key == "WINDOW":
             return not (self.at_identifier(1) and self.peek(2) == "AS")
         return key not in {"TABLESAMPLE", "MATCH_RECOGNIZE", "PIVOT", "UNPIVOT", "QUALIFY"}
+
+
+def _is_point(kind: str, value: exp.Expression) -> bool:
+    """Whether a version is a literal: a snapshot's number or name, or a moment."""
+    if kind == "VERSION":
+        return isinstance(value, exp.Literal) and (value.is_string or value.this.isdigit())
+    typed = isinstance(value, exp.Cast) and value.meta.get("typed_literal")
+    return bool(typed) and value.args["to"].args["kind"] in {"date", "timestamp"}

@@ -22,8 +22,9 @@ from gateway.sql.binder import Env, Out, State, located, reference
 from gateway.sql.fromclause import FromBinder
 from gateway.sql.limits import allow_recursion
 from gateway.sql.model import Output, ResolvedQuery, Scan, Statement
+from gateway.sql.outs import corresponding, name_columns, rename, spread, union
 from gateway.sql.scopes import Field, Scope
-from gateway.sql.trees import FreshNames, copy_tree, unique_keys
+from gateway.sql.trees import FreshNames, copy_tree
 
 
 def resolve(
@@ -113,24 +114,66 @@ class QueryBinder(FromBinder):
         inner = dict(env)
         for cte in with_.expressions:
             alias = cte.args["alias"]
-            outs = self.query(cte.this, parent, inner, None)
+            if with_.args.get("recursive"):
+                outs = self._recursive(cte, parent, inner)
+            else:
+                outs = self.query(cte.this, parent, inner, None)
             if alias.args.get("columns"):
-                outs = _rename(cte, outs)
-            _name_columns(alias, outs)
+                outs = rename(cte, outs)
+            name_columns(alias, outs)
             alias.this.args["quoted"] = True
             inner[fold(alias.this.this)] = (alias.this.this, outs)
         return inner
+
+    def _recursive(self, cte: exp.CTE, parent: Scope | None, env: Env) -> list[Out]:
+        """Bind an element of WITH RECURSIVE: its name means itself, in the step alone.
+
+        What flows round the recursion may reach any column, so each gets all sources; the
+        step is bound once before, on a copy, to know them.
+        """
+        alias, query = cte.args["alias"], cte.this
+        if not alias.args.get("columns"):
+            message = "missing column aliases in recursive WITH query"
+            raise located(cte, "MISSING_COLUMN_ALIASES", message)
+        name, own = alias.this.this, fold(alias.this.this)
+        inner = {**env, own: (name, None)}
+        if not isinstance(query, exp.Union) or query.args.get("with_") is not None:
+            return self.query(query, parent, inner, None)
+        self._refuse_nested(query)
+        if query.args.get("by_name") or any(
+            query.args.get(k) for k in ("order", "limit", "offset")
+        ):
+            message = "CORRESPONDING, ORDER BY, OFFSET and LIMIT cannot end a recursive query"
+            raise located(query, "NOT_SUPPORTED", f"{message}: put them behind it")
+        anchor = rename(cte, self.query(query.this, parent, inner, None))
+        inner[own] = (name, spread(anchor, anchor))
+        draft = self.query(copy_tree(query.expression), parent, inner, None)
+        whole = spread(anchor, [*anchor, *draft])
+        inner[own] = (name, whole)
+        step = self.query(query.expression, parent, inner, None)
+        if len(step) != len(anchor):
+            message = f"UNION query has different number of fields: {len(anchor)}, {len(step)}"
+            raise located(query, "TYPE_MISMATCH", message)
+        return whole
+
+    @staticmethod
+    def _refuse_nested(query: exp.Expression) -> None:
+        for with_ in query.find_all(exp.With):
+            if with_.args.get("recursive"):
+                raise located(query, "NESTED_RECURSIVE", "nested recursive query")
 
     def _set_operation(
         self, node: exp.SetOperation, parent: Scope | None, env: Env, label: str | None
     ) -> list[Out]:
         left = self.query(node.this, parent, env, label)
         right = self.query(node.expression, parent, env, label)
+        if node.args.get("by_name"):
+            return corresponding(node, left, right)
         if len(left) != len(right):
             name = node.key.upper()
             message = f"{name} query has different number of fields: {len(left)}, {len(right)}"
             raise located(node, "TYPE_MISMATCH", message)
-        return [_union(one, other) for one, other in zip(left, right, strict=True)]
+        return [union(one, other) for one, other in zip(left, right, strict=True)]
 
     def _values(
         self, node: exp.Values, parent: Scope | None, env: Env, label: str | None
@@ -143,7 +186,7 @@ class QueryBinder(FromBinder):
         outs: list[Out] = []
         for row in node.expressions:
             found = [self._traced(item, parent, env, label) for item in list(row.expressions)]
-            outs = [_union(a, b) for a, b in zip(outs, found, strict=True)] if outs else found
+            outs = [union(a, b) for a, b in zip(outs, found, strict=True)] if outs else found
         return [Out(None, out.kind, out.sources) for out in outs]
 
     def _select(
@@ -227,6 +270,9 @@ class QueryBinder(FromBinder):
         self.state.sink = outer
 
     def _group(self, group: exp.Group, scope: Scope, outs: list[Out], env: Env) -> None:
+        if group.args.get("all") == "AUTO":
+            for origin in {o for out in outs if out.kind != "aggregate" for o in out.sources}:
+                self.state.usage.setdefault(origin, set()).add("group")
         items = list(group.expressions)
         for key in ("rollup", "cube", "grouping_sets"):
             for element in group.args.get(key) or []:
@@ -314,30 +360,3 @@ def _named(node: exp.Expression, name: str | None) -> exp.Expression:
 
 def _output_fields(outs: list[Out]) -> list[Field]:
     return [Field(out.name, out.name or "", None, "order", out.kind, out.sources) for out in outs]
-
-
-def _union(left: Out, right: Out) -> Out:
-    """Merge one column of a set operation: the left side names it."""
-    kind = left.kind if left.kind == right.kind else "derived"
-    return Out(left.name, kind, left.sources | right.sources)
-
-
-def _rename(cte: exp.CTE, outs: list[Out]) -> list[Out]:
-    alias = cte.args["alias"]
-    columns = alias.args["columns"]
-    if len(columns) != len(outs):
-        message = (
-            f"WITH column alias list has {len(columns)} entries but WITH query({alias.this.this}) "
-            f"has {len(outs)} columns"
-        )
-        raise located(cte, "MISMATCHED_COLUMN_ALIASES", message)
-    return [
-        Out(column.this, out.kind, out.sources) for column, out in zip(columns, outs, strict=True)
-    ]
-
-
-def _name_columns(alias: exp.TableAlias, outs: list[Out]) -> None:
-    """Give a WITH element a column list where its own names would not do."""
-    keys = unique_keys(out.name for out in outs)
-    if alias.args.get("columns") or keys != [out.name for out in outs]:
-        alias.set("columns", [exp.Identifier(this=key, quoted=True) for key in keys])

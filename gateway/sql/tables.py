@@ -8,6 +8,7 @@ from gateway.errors import MeshgateError
 from gateway.names import TableName, fold
 from gateway.sql.limits import MAX_DISTINCT_TABLES, MAX_TABLES, MAX_WITH, rejected
 from gateway.sql.model import Defaults, Position, TableRef
+from gateway.sql.printer import Printer
 
 _Names = frozenset[str]
 
@@ -17,7 +18,8 @@ def collect_tables(tree: exp.Expression, defaults: Defaults) -> tuple[TableRef, 
 
     Marks the nodes: ``meta["ref"]`` is the index into the answer, ``meta["cte"]`` a
     reference to a WITH element. A WITH name hides a table only if the reference has one
-    part; it is visible to later elements, the body and nested queries, never to itself.
+    part; it is visible to later elements, the body and nested queries, to itself only
+    behind RECURSIVE.
     """
     found: list[exp.Table] = []
     stack: list[tuple[exp.Expr, _Names]] = [(tree, frozenset())]
@@ -26,6 +28,7 @@ def collect_tables(tree: exp.Expression, defaults: Defaults) -> tuple[TableRef, 
         if isinstance(node, exp.Table):
             if not node.args.get("db") and fold(node.this.this) in names:
                 node.meta["cte"] = True
+                _refuse_version(node)
             else:
                 found.append(node)
         with_ = node.args.get("with_")
@@ -55,18 +58,31 @@ def _enter_with(with_: exp.With, names: _Names, stack: list[tuple[exp.Expr, _Nam
                 line=line,
                 column=column,
             )
-        stack.append((cte, names))
         own.add(name)
-        names |= {name}
+        before, names = names, names | {name}
+        stack.append((cte, names if with_.args.get("recursive") else before))
     return names
+
+
+def _refuse_version(table: exp.Table) -> None:
+    """Refuse time travel on a WITH name: Trino ignores it silently."""
+    if table.args.get("version") is not None:
+        line, column = table.meta["at"]
+        raise MeshgateError(
+            "NOT_SUPPORTED",
+            f"line {line}:{column}: time travel on a name of WITH is not supported: "
+            "write it inside the WITH",
+            line=line,
+            column=column,
+        )
 
 
 def _reference(table: exp.Table, defaults: Defaults) -> TableRef:
     parts = tuple(part.this for part in table.parts)
     line, column = table.meta["at"]
-    return TableRef(
-        complete(parts, defaults, Position(line, column)), parts, Position(line, column)
-    )
+    at, version = Position(line, column), table.args.get("version")
+    spelled = Printer().print(version) if version is not None else None
+    return TableRef(complete(parts, defaults, at), parts, at, spelled)
 
 
 def complete(parts: tuple[str, ...], defaults: Defaults, at: Position | None = None) -> TableName:

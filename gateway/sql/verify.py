@@ -21,7 +21,7 @@ from gateway.sql.reader.tokens import END, Cursor, UnreadableError, tokens
 from gateway.sql.reader.vocabulary import known_function
 from gateway.sql.reader.walk import Walk
 
-__all__ = ["Context", "UnreadableError", "verify", "verify_secured"]
+__all__ = ["Context", "Read", "UnreadableError", "verify", "verify_secured"]
 
 
 def verify(
@@ -31,15 +31,18 @@ def verify(
     tables: Mapping[TableName, Table],
     token_domains: Mapping[str, TokenDomain],
     salt: str,
-) -> None:
+) -> tuple[Read, ...]:
     """Return only if the text reads exactly the decided tables, each as decided.
+
+    Returns:
+        What was read, in the text's order.
 
     Raises:
         MeshgateError: GENERIC_INTERNAL_ERROR; the reason is in ``audit`` alone.
 
     """
     try:
-        _verify(sql, engine, decision, Context(engine, tables, token_domains, salt))
+        return _verify(sql, engine, decision, Context(engine, tables, token_domains, salt))
     except (UnreadableError, RecursionError, ValueError, LookupError, TypeError) as error:
         raise MeshgateError(
             "GENERIC_INTERNAL_ERROR",
@@ -63,7 +66,7 @@ def verify_secured(text: str, decided: TableDecision, context: Context) -> None:
     _as_decided(read, decided, "trino" if context.engine == "trino" else "duckdb")
 
 
-def _verify(sql: str, engine: Engine, decision: Decision, context: Context) -> None:
+def _verify(sql: str, engine: Engine, decision: Decision, context: Context) -> tuple[Read, ...]:
     if decision.effect != "allow":
         raise UnreadableError("the decision denies the query")
     walk = Walk(sql, context, known_function(engine))
@@ -74,6 +77,7 @@ def _verify(sql: str, engine: Engine, decision: Decision, context: Context) -> N
     if {read.table.name for read in walk.found} != set(decision.tables):
         raise UnreadableError("the tables read are not the tables decided")
     _private(walk)
+    return tuple(walk.found)
 
 
 def _as_decided(read: Read, decided: TableDecision | None, engine: Engine) -> None:

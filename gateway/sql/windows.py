@@ -6,7 +6,7 @@ from abc import abstractmethod
 
 from sqlglot import exp
 
-from gateway.sql.lex import QUOTED, Token
+from gateway.sql.lex import QUOTED, STRING, Token
 from gateway.sql.typenames import TypeGrammar
 
 _FRAMES = frozenset({"ROWS", "RANGE", "GROUPS"})
@@ -47,8 +47,10 @@ class WindowGrammar(TypeGrammar):
             raise self.unsupported("such a function name", "use a built-in function", name)
         self.expect("(")
         node: exp.Expression = exp.Anonymous(this=name.value, expressions=self._call_arguments())
-        self.expect(")")
         self._check_count(name, len(node.expressions))
+        if name.key == "LISTAGG" and self.key == "ON":
+            node.expressions.extend(self._overflow())
+        self.expect(")")
         node = self.place(node, token)
         if name.key == "LISTAGG" or (self.key == "WITHIN" and self.peek() == "GROUP"):
             self.expect("WITHIN", "GROUP", "(")
@@ -76,14 +78,27 @@ class WindowGrammar(TypeGrammar):
         items = [] if self.key == "ORDER" else self.comma_separated(self._argument)
         if distinct:
             items = [exp.Distinct(expressions=items)]
-        if self.key == "ON":
-            raise self.unsupported("ON OVERFLOW", "leave it out")
         if self.key == "ORDER":
             if not items:
                 self.fail("<expression>")
             order = self.order()
             items[-1] = exp.Order(this=items[-1], expressions=order.expressions)
         return items
+
+    def _overflow(self) -> list[exp.Expression]:
+        """Read ``ON OVERFLOW …`` of LISTAGG; ERROR is what holds without it."""
+        self.expect("ON", "OVERFLOW")
+        if self.accept("ERROR"):
+            return []
+        self.expect("TRUNCATE")
+        filler = None
+        if self.key is STRING:
+            filler = exp.Literal(this=self.take().value, is_string=True)
+        counted = bool(self.accept("WITH"))
+        if not counted:
+            self.expect("WITHOUT")
+        self.expect("COUNT")
+        return [exp.OverflowTruncateBehavior(this=filler, with_count=counted)]
 
     def _argument(self) -> exp.Expression:
         if self.at_identifier() and self.peek() == "=>":
@@ -119,9 +134,9 @@ class WindowGrammar(TypeGrammar):
     def window_specification(self) -> dict[str, object]:
         """Read ``( [name] PARTITION BY … ORDER BY … frame )`` as arguments of Window."""
         self.expect("(")
-        if self.at_identifier() and self.key not in _FRAMES and self.key != "PARTITION":
-            raise self.unsupported("a window built on another one", "write it out in full")
         found: dict[str, object] = {}
+        if self.at_identifier() and not self._at_window_clause():
+            found["first"] = self.identifier()
         if self.accept("PARTITION", "BY"):
             found["partition_by"] = self.comma_separated(self.expression)
         if self.key == "ORDER":
@@ -130,6 +145,12 @@ class WindowGrammar(TypeGrammar):
             found["spec"] = self._frame()
         self.expect(")")
         return found
+
+    def _at_window_clause(self) -> bool:
+        """Whether PARTITION BY or a frame begins here, and no window of such a name."""
+        if self.key in _FRAMES:
+            return self.peek() not in {")", "ORDER"}
+        return self.key == "PARTITION" and self.peek() == "BY"
 
     def _frame(self) -> exp.WindowSpec:
         kind = self.take().key

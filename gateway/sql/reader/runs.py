@@ -7,7 +7,14 @@ from collections.abc import Callable
 
 from gateway.sql.reader.tokens import Cursor, UnreadableError, tokens
 from gateway.sql.reader.types import read_type
-from gateway.sql.reader.words import EXPRESSION, SET_OPERATIONS, SYNTAX_CALLS, TYPES
+from gateway.sql.reader.words import (
+    EXPRESSION,
+    JSON_CALLS,
+    JSON_WORDS,
+    SET_OPERATIONS,
+    SYNTAX_CALLS,
+    TYPES,
+)
 
 Scope = frozenset[str]
 QUERY = ("SELECT", "WITH", "VALUES")
@@ -114,15 +121,46 @@ class Runs(ABC):
             self._run(scope, ends=frozenset({"FROM"}))
             self._c.take("word", "FROM")
             self._run(scope, ends=frozenset())
+        elif self._json_call(before.value) and before.kind == "word":
+            self._json(scope)
+        elif before == ("word", "LISTAGG"):
+            self._run(scope, ends=frozenset({"ON"}))
+            self._overflow()
         else:
             self._inside(scope)
         self._brackets -= 1
         self._c.expect("sign", ")")
 
+    def _json_call(self, word: str) -> bool:
+        return self._engine == "trino" and word in JSON_CALLS
+
+    def _json(self, scope: Scope) -> None:
+        """Read expressions between the words of SQL/JSON; AS has a name, RETURNING a type."""
+        while not self._c.sign(")"):
+            self._run(scope, ends=JSON_WORDS)
+            if self._c.sign(")"):
+                return
+            word = self._c.expect("word")
+            if word not in JSON_WORDS:
+                raise UnreadableError(f"{word} in a JSON function")
+            if word == "AS":
+                self._name()
+            elif word == "RETURNING":
+                read_type(self._c, self._engine, JSON_WORDS | {"NULL"})
+
+    def _overflow(self) -> None:
+        """Read what may end the arguments of LISTAGG."""
+        if self._c.word("ON"):
+            self._c.words("ON OVERFLOW TRUNCATE")
+            if self._c.peek().kind == "text":
+                self._c.next()
+            self._c.expect("word", "WITH" if self._c.word("WITH") else "WITHOUT")
+            self._c.expect("word", "COUNT")
+
     def _inside(self, scope: Scope) -> None:
         """Read a bracket's expressions, or a set operation of bracketed queries."""
-        self._run(scope, ends=frozenset({"LIMIT", "OFFSET"}))
-        if self._c.word("UNION", "INTERSECT", "EXCEPT", "LIMIT", "OFFSET"):
+        self._run(scope, ends=frozenset({"LIMIT", "OFFSET", "FETCH"}))
+        if self._c.word("UNION", "INTERSECT", "EXCEPT", "LIMIT", "OFFSET", "FETCH"):
             self._rest(scope)
 
     def _word(self, word: str) -> None:
@@ -135,6 +173,8 @@ class Runs(ABC):
             self._as(called=called)
             return
         if self._engine == "duckdb" and not called and self._field():
+            return
+        if called and self._json_call(word):
             return
         if called and (word in SYNTAX_CALLS or word in TYPES or self._known(word.lower())):
             return

@@ -34,6 +34,7 @@ class Read:
     masks: Mapping[str, Mask]
     condition: Condition | None
     barrier: bool
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,13 @@ def read_secured(cursor: Cursor, context: Context, body: Body | None = None) -> 
     cursor.words("SELECT")
     items = _items(cursor, context.engine)
     cursor.words("FROM")
+    version = None
     if cursor.sign("("):
         table, scan = _view(cursor, context, body)
     else:
         table, scan = _base(cursor, context)
+        if context.engine == "trino" and cursor.word("FOR"):
+            version = _version(cursor)
     cursor.words("AS")
     private = cursor.expect("name")
     if not PRIVATE.fullmatch(private):
@@ -75,7 +79,27 @@ def read_secured(cursor: Cursor, context: Context, body: Body | None = None) -> 
         raise UnreadableError("a view under another alias than its own")
     masks = _columns(items, table, private, context)
     columns = tuple(name for name, _ in items if name != "$n")
-    return Read(table, scan, private, columns, masks, condition, barrier)
+    return Read(table, scan, private, columns, masks, condition, barrier, version)
+
+
+def _version(cursor: Cursor) -> str:
+    """Read ``FOR … AS OF`` and one literal; the text that says so."""
+    cursor.words("FOR")
+    kind = cursor.expect("word")
+    cursor.words("AS OF")
+    if kind == "TIMESTAMP":
+        word = cursor.expect("word")
+        if word not in {"DATE", "TIMESTAMP"}:
+            raise UnreadableError("a moment that is no literal")
+        return f"FOR TIMESTAMP AS OF {word} {_quoted(cursor.expect('text'))}"
+    if kind != "VERSION" or cursor.peek().kind not in {"number", "text"}:
+        raise UnreadableError("a version that is no literal")
+    token = cursor.next()
+    return f"FOR VERSION AS OF {token.value if token.kind == 'number' else _quoted(token.value)}"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _items(cursor: Cursor, engine: str) -> list[tuple[str, Tree]]:

@@ -10,11 +10,11 @@ _SIGNS = {"(": 1, ")": -1, ",": 0, "[": 0, "]": 0}
 _MOST = 2000
 
 
-def read_type(cursor: Cursor, engine: str) -> None:
-    """Read a type up to the bracket that closes its CAST; raises UnreadableError."""
+def read_type(cursor: Cursor, engine: str, ends: frozenset[str] = frozenset()) -> None:
+    """Read a type up to the bracket that closes its CAST, or a word; raises UnreadableError."""
     parts: list[str] = []
     depth = 0
-    while depth or not cursor.sign(")"):
+    while depth or not (cursor.sign(")") or _ends(cursor, ends)):
         token = cursor.next()
         if token.kind == "sign":
             depth += _SIGNS.get(token.value, _MOST)
@@ -25,6 +25,11 @@ def read_type(cursor: Cursor, engine: str) -> None:
         parts.append(f'"{token.value}"' if token.kind == "name" else token.value)
     if engine == "trino":
         _parse(" ".join(parts))
+
+
+def _ends(cursor: Cursor, ends: frozenset[str]) -> bool:
+    zone = cursor.word("WITH") and cursor.word("TIME", ahead=1)
+    return cursor.word(*ends) and not zone
 
 
 def _parse(text: str) -> None:

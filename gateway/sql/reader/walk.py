@@ -57,12 +57,18 @@ class Walk(Runs):
             if word in SET_OPERATIONS:
                 if self._c.word("ALL", "DISTINCT"):
                     self._c.next()
+                if self._engine == "trino":
+                    self._c.take("word", "CORRESPONDING")
                 self._term(scope)
             elif word == "ORDER":
                 self._c.words("BY")
                 self._run(scope, ends=CLAUSES)
             elif word in {"LIMIT", "OFFSET"}:
                 self._amount()
+            elif word == "FETCH" and self._engine == "trino":
+                self._c.words("FIRST")
+                self._c.expect("number")
+                self._c.words("ROWS WITH TIES")
             else:
                 raise UnreadableError(f"{word} after a query")
 
@@ -117,7 +123,8 @@ class Walk(Runs):
             self._run(scope, ends=CLAUSES)
         if self._c.take("word", "GROUP"):
             self._c.words("BY")
-            self._run(scope, ends=CLAUSES)
+            if not (self._engine == "trino" and self._c.take("word", "AUTO")):
+                self._run(scope, ends=CLAUSES)
         if self._c.take("word", "HAVING"):
             at = self._c.at
             self._run(scope, ends=CLAUSES)
@@ -161,6 +168,14 @@ class Walk(Runs):
         elif fold(self._name()) not in scope or self._c.sign(".") or self._c.sign("("):
             raise UnreadableError("a relation that is neither secured nor named by WITH")
         self._alias()
+        self._sample()
+
+    def _sample(self) -> None:
+        if self._engine == "trino" and self._c.take("word", "TABLESAMPLE"):
+            self._c.expect("word", "SYSTEM" if self._c.word("SYSTEM") else "BERNOULLI")
+            self._c.expect("sign", "(")
+            self._c.expect("number")
+            self._c.expect("sign", ")")
 
     def _opened(self, scope: Scope) -> None:
         """Read a relation in brackets: secured, a query, or joined relations."""
@@ -210,6 +225,8 @@ class Walk(Runs):
             if not self._c.sign(".", ahead):
                 break
             ahead += 1
+        if self._c.word("FOR", ahead=ahead):
+            ahead += 6 if self._c.word("TIMESTAMP", ahead=ahead + 1) else 5
         alias = self._c.peek(ahead + 1)
         named = self._c.word("AS", ahead=ahead) and alias.kind == "name"
         return named and PRIVATE.fullmatch(alias.value) is not None
@@ -245,7 +262,7 @@ class Walk(Runs):
         while depth >= opened and self._c.peek(ahead).kind != "end":
             depth += {"(": 1, ")": -1}.get(self._sign_at(ahead), 0)
             ahead += 1
-        return self._c.word(*SET_OPERATIONS, "ORDER", "LIMIT", "OFFSET", ahead=ahead) or (
+        return self._c.word(*SET_OPERATIONS, "ORDER", "LIMIT", "OFFSET", "FETCH", ahead=ahead) or (
             self._c.sign(")", ahead)
         )
 

@@ -31,3 +31,12 @@ SYNTAX_CALLS = frozenset(_SYNTAX.split())
 CLAUSES = frozenset(_CLAUSES.split())
 SET_OPERATIONS = frozenset(["UNION", "INTERSECT", "EXCEPT"])
 JOINS = frozenset(["JOIN", "INNER", "LEFT", "RIGHT", "FULL", "CROSS"])
+
+JSON_CALLS = frozenset(["JSON_EXISTS", "JSON_VALUE", "JSON_QUERY", "JSON_OBJECT", "JSON_ARRAY"])
+JSON_WORDS = frozenset(
+    """
+    KEY VALUE PASSING AS RETURNING FORMAT ENCODING UTF8 UTF16 UTF32 ON ERROR EMPTY DEFAULT UNKNOWN
+    OBJECT WRAPPER WITHOUT WITH CONDITIONAL UNCONDITIONAL KEEP OMIT QUOTES ABSENT UNIQUE KEYS
+    """.split()  # noqa: SIM905 - a word list reads better as words
+)
+"""Words of SQL/JSON on Trino: between its brackets, and nowhere else."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import FrozenInstanceError
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from pyiceberg.schema import Schema
 from pyiceberg.types import NestedField, StringType
 
 from gateway.catalog.load import load_catalog
+from gateway.catalog.stores import open_catalog
 from gateway.datatypes import DataType
 from gateway.names import TableName
 from tests.unit.catalog import lake
@@ -267,3 +269,24 @@ def test_a_file_of_the_other_suffix_is_named(mesh: Path):
         f"{mesh}/weather.yml:1:1: bad-name: rename it weather.yaml"
     ]
     assert "weather" not in snapshot.domains
+
+
+@pytest.mark.parametrize(("name", "moved"), [("note", True), ("other", False)])
+def test_a_name_that_meant_another_column_is_known(mesh: Path, name: str, moved: object):
+    with closing(open_catalog(lake.connection(mesh), write=True)) as catalog:
+        notes = catalog.load_table("claims.notes")
+        with notes.update_schema() as update:
+            update.rename_column("note", "old")
+        with notes.update_schema() as update:
+            update.add_column(name, StringType())
+    assert load_catalog(mesh).tables[TableName("lake", "claims", "notes")].moved is moved
+
+
+def test_a_name_that_nobody_serves_any_more_moves_nothing(mesh: Path):
+    with closing(open_catalog(lake.connection(mesh), write=True)) as catalog:
+        claims = catalog.load_table("claims.claims")
+        with claims.update_schema(allow_incompatible_changes=True) as update:
+            update.delete_column("secret_note")
+        with claims.update_schema() as update:
+            update.add_column("secret_note", StringType())
+    assert not load_catalog(mesh).tables[CLAIMS].moved

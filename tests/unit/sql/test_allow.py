@@ -20,7 +20,16 @@ def raw(text: str) -> exp.Identifier:
     return exp.Identifier(this=text, quoted=True)
 
 
+def sampled(method: str, percent: exp.Expression) -> exp.Table:
+    return exp.Table(this=raw("t"), sample=exp.TableSample(method=method, percent=percent))
+
+
+def versioned(kind: str, value: exp.Expression) -> exp.Table:
+    return exp.Table(this=raw("t"), version=exp.Version(this=kind, kind="AS OF", expression=value))
+
+
 ONE = exp.Literal(this="1", is_string=False)
+TEXT = exp.Literal(this="lax $", is_string=True)
 COMMENTED = select(ONE.copy())
 COMMENTED.comments = ["sqlglot.anonymous"]
 
@@ -58,12 +67,35 @@ COMMENTED.comments = ["sqlglot.anonymous"]
         select(ONE.copy(), kind="STRUCT"),
         select(ONE.copy(), from_=exp.From(this=exp.Table(this=raw("t"), only=True))),
         select(ONE.copy(), from_=exp.From(this=exp.Table(this=exp.Anonymous(this="f")))),
-        select(ONE.copy(), from_=exp.From(this=exp.Table(this=raw("t"), sample=exp.TableSample()))),
         select(ONE.copy(), joins=[exp.Join(this=exp.Table(this=raw("t")), kind="SEMI")]),
         select(ONE.copy(), joins=[exp.Join(this=exp.Table(this=raw("t")), method="NATURAL")]),
         select(ONE.copy(), from_=exp.From(this=exp.Values(expressions=[]))),
-        exp.Union(this=select(), expression=select(), distinct=True, by_name=True),
-        select(ONE.copy(), with_=exp.With(expressions=[], recursive=True)),
+        select(ONE.copy(), from_=exp.From(this=exp.Table(this=raw("t"), sample=exp.TableSample()))),
+        exp.Union(this=select(), expression=select(), distinct=True, by_name=[raw("a")]),
+        exp.Union(this=select(), expression=select(), distinct=True, on=[raw("a")]),
+        select(ONE.copy(), with_=exp.With(expressions=[], recursive=[ONE.copy()])),
+        select(ONE.copy(), group=exp.Group(all="AUTO) --")),
+        select(ONE.copy(), from_=exp.From(this=sampled("BERNOULLI (1) --", ONE.copy()))),
+        select(ONE.copy(), from_=exp.From(this=sampled("SYSTEM", exp.Subquery(this=select())))),
+        select(ONE.copy(), from_=exp.From(this=versioned("VERSION", exp.Subquery(this=select())))),
+        select(ONE.copy(), from_=exp.From(this=versioned("VERSION AS OF 1 --", ONE.copy()))),
+        select(exp.JSONExists(this=ONE.copy(), path=raw("secret"))),
+        select(exp.JSONExists(this=ONE.copy(), path=TEXT.copy(), passing=[ONE.copy()])),
+        select(
+            exp.JSONValue(
+                this=ONE.copy(),
+                path=TEXT.copy(),
+                on_condition=exp.OnCondition(error="NULL ON ERROR) --"),
+            )
+        ),
+        select(exp.JSONExtract(this=ONE.copy(), expression=TEXT.copy())),
+        select(
+            exp.JSONExtract(this=ONE.copy(), expression=TEXT.copy(), json_query=True, quote="x")
+        ),
+        select(exp.JSONObject(expressions=[ONE.copy()])),
+        select(exp.JSONArray(expressions=[], null_handling="NULL ON NULL) --")),
+        select(exp.FormatJson(this=ONE.copy())),
+        select(exp.FormatJson(this=ONE.copy(), encoding="UTF8) --")),
         select(ONE.copy(), limit=exp.Limit(expression=exp.Subquery(this=select()))),
     ],
     ids=lambda tree: repr(tree).replace("\n", " ")[:60],

@@ -93,6 +93,52 @@ def test_sugar_becomes_the_calls_trino_makes_of_it():
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1_000, 0x1F, 0X_ff, 0b1_1, 0O17", "1000, 31, 255, 3, 15"),
+        ("1_0.5_0, 1_0., .5_0, 1e3", "10.50, 10., .50, 1e3"),
+        ("-0x10, -9223372036854775808", "-16, -9223372036854775808"),
+        ("U&'\\0041\\+01F600\\\\'", "'A\U0001f600\\'"),
+        ("u&'it''s !00e9!!' UESCAPE '!'", "'it''s \u00e9!'"),
+        ("JSON_OBJECT('a' : 1, b VALUE 2)", "JSON_OBJECT(KEY 'a' VALUE 1, KEY \"b\" VALUE 2)"),
+        ("JSON_QUERY(a, 'lax $' WITH ARRAY WRAPPER)",
+         "JSON_QUERY(\"a\", 'lax $' WITH UNCONDITIONAL WRAPPER)"),
+        ("JSON_EXISTS(a, 'lax $x' AS p PASSING 1 AS x, 2 AS \"y\")",
+         "JSON_EXISTS(\"a\", 'lax $x' PASSING 1 AS \"X\", 2 AS \"y\")"),
+        ("listagg(a ON OVERFLOW ERROR) WITHIN GROUP (ORDER BY b)",
+         'listagg("a") WITHIN GROUP (ORDER BY "b")'),
+    ],
+)  # fmt: skip
+def test_forms_become_the_plain_ones(text, expected):
+    assert printed(f"SELECT {text}") == f"SELECT {expected}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("U&'\\00'", "Incomplete escape sequence"),
+        ("U&'\\+110000'", "Invalid escaped character: 110000"),
+        ("U&'\\DFFF'", "half of a character"),
+        ("U&'\\0000'", "NUL"),
+        ("U&'x' UESCAPE ''", "Empty Unicode escape character"),
+        ("U&'x' UESCAPE '!!'", "Invalid Unicode escape character: !!"),
+        ("U&'x' UESCAPE '+'", "Invalid Unicode escape character: +"),
+        ("U&'x' UESCAPE a", "Expecting: <string>"),
+        ("0x8000000000000000", "Invalid numeric literal"),
+        (f"0b{'1' * 9000}", "Invalid numeric literal"),
+        ("JSON_VALUE(a, 'lax $' EMPTY ARRAY ON ERROR)", "mismatched input 'EMPTY'"),
+        ("JSON_QUERY(a, 'lax $' NULL ON ERROR NULL ON EMPTY)", "mismatched input 'NULL'"),
+        ("current_time('3')", "precision must be a whole number"),
+    ],
+)
+def test_forms_that_are_none(text, message):
+    with pytest.raises(MeshgateError) as caught:
+        parse_query(f"SELECT {text}")
+    assert caught.value.name == "SYNTAX_ERROR"
+    assert message in str(caught.value)
+
+
 def test_typed_literals_keep_word_and_text():
     node = first("DECIMAL '1.50'")
     assert node.meta["typed_literal"]
@@ -135,6 +181,30 @@ ROUND_TRIPS = [
     "SELECT * FROM ((SELECT 1) UNION (SELECT 2)) AS t(a)",
     "SELECT * FROM ((SELECT 1) LIMIT 1)",
     "SELECT x IN ((SELECT 1)), x IN ((SELECT 1) UNION (SELECT 2))",
+    "WITH RECURSIVE t (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 5) TABLE t",
+    "SELECT 1 FROM t TABLESAMPLE BERNOULLI (10) JOIN a.b AS c TABLESAMPLE SYSTEM (1.5) ON true",
+    "SELECT 1 FROM (SELECT 2) TABLESAMPLE BERNOULLI (0), (t) TABLESAMPLE SYSTEM (1)",
+    "SELECT 1 FROM t FOR VERSION AS OF 42 AS a, t FOR VERSION AS OF 'x' b",
+    "SELECT 1 FROM t FOR TIMESTAMP AS OF TIMESTAMP '2026-01-01 00:00:00' TABLESAMPLE SYSTEM (1)",
+    "SELECT a FROM t UNION ALL CORRESPONDING SELECT a FROM u EXCEPT CORRESPONDING TABLE v",
+    "SELECT a FROM t GROUP BY AUTO ORDER BY a FETCH FIRST 3 ROWS WITH TIES",
+    "SELECT a FROM t GROUP BY DISTINCT a, CUBE (b)",
+    "SELECT a FROM t GROUP BY ALL a, b.x",
+    "SELECT a, all FROM t GROUP BY all, b[1]",
+    "SELECT sum(a) OVER (w ORDER BY b), sum(a) OVER (w) FROM t WINDOW w AS (v ROWS CURRENT ROW)",
+    (
+        "SELECT json_value(a, 'lax $.b' PASSING c AS D, e FORMAT JSON AS f RETURNING bigint "
+        "DEFAULT 1 + 2 ON EMPTY NULL ON ERROR), json_exists(a, 'strict $' UNKNOWN ON ERROR)"
+    ),
+    (
+        "SELECT json_query(a FORMAT JSON ENCODING UTF16, 'lax $' RETURNING varchar FORMAT JSON "
+        "WITH CONDITIONAL WRAPPER KEEP QUOTES EMPTY ARRAY ON EMPTY EMPTY OBJECT ON ERROR)"
+    ),
+    (
+        "SELECT json_object(KEY a VALUE b FORMAT JSON ABSENT ON NULL WITH UNIQUE KEYS "
+        "RETURNING varchar(10)), json_array(a, (SELECT 1) NULL ON NULL), json_object()"
+    ),
+    "SELECT listagg(a, ',' ON OVERFLOW TRUNCATE '...' WITH COUNT) WITHIN GROUP (ORDER BY b)",
 ]
 
 
@@ -198,25 +268,24 @@ def test_minimum_bigint_is_a_literal():
         "SELECT f(TABLE(t))",
         "SELECT f(a => 1)",
         "SELECT c.s.f(1)",
-        "SELECT * FROM t TABLESAMPLE BERNOULLI (10)",
-        "SELECT * FROM t x TABLESAMPLE SYSTEM (10)",
-        "SELECT * FROM t FOR VERSION AS OF 1",
         "SELECT * FROM t FOR TIMESTAMP AS OF now()",
+        "SELECT * FROM t FOR TIMESTAMP AS OF 1",
+        "SELECT * FROM t FOR VERSION AS OF -1",
+        "SELECT * FROM t FOR VERSION AS OF ?",
+        "SELECT * FROM t TABLESAMPLE BERNOULLI (?)",
+        "SELECT * FROM t TABLESAMPLE BERNOULLI ('10')",
+        "SELECT * FROM (a CROSS JOIN b) TABLESAMPLE BERNOULLI (10)",
+        "SELECT 1 UNION CORRESPONDING (a) SELECT 2",
+        "SELECT a FROM t GROUP BY AUTO, a",
+        "SELECT a FROM t GROUP BY DISTINCT AUTO",
+        "SELECT a FROM t GROUP BY ALL -a",
         "SELECT * FROM t MATCH_RECOGNIZE (PATTERN (a) DEFINE a AS true)",
-        "WITH RECURSIVE t(n) AS (SELECT 1) SELECT 1",
         "WITH FUNCTION concat(a varchar) RETURNS varchar RETURN a SELECT 1",
         "WITH SESSION x = 1 SELECT 1",
-        "SELECT 1 UNION CORRESPONDING SELECT 2",
-        "SELECT a FROM t GROUP BY AUTO",
-        "SELECT a FROM t GROUP BY DISTINCT a",
-        "SELECT a FROM t FETCH FIRST 1 ROW WITH TIES",
-        "SELECT listagg(a, ',' ON OVERFLOW ERROR) WITHIN GROUP (ORDER BY a)",
         "SELECT t.* AS (a, b) FROM t",
-        "SELECT json_value(a, 'lax $')",
         "SELECT * FROM a JOIN b JOIN c ON true ON true",
         "SELECT * FROM (a JOIN b ON true) AS t",
         "SELECT +a",
-        "SELECT sum(a) OVER (w ROWS CURRENT ROW)",
         "SELECT ROW(1 AS a)",
         "SELECT * FROM JSON_TABLE(a, 'lax $' COLUMNS (b integer))",
     ],

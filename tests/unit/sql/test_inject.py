@@ -79,7 +79,9 @@ def test_an_unknown_column_has_no_text():
         write(used=("id", "no_such"))
 
 
-def test_time_travel_has_no_text():
+def test_an_old_state_stands_between_table_and_alias_on_trino_alone():
     one = scan(ORDERS, decide(ORDERS), ("id",))
+    old = replace(one, ref=replace(one.ref, version="FOR VERSION AS OF 1"))
+    assert '"orders" FOR VERSION AS OF 1 AS "$g"' in secured(old, "trino", {}, SALT)
     with pytest.raises(ValueError, match="time travel"):
-        secured(replace(one, ref=replace(one.ref, version="VERSION 1")), "trino", {}, SALT)
+        secured(old, "duckdb", {}, SALT)

@@ -141,6 +141,7 @@ def written(sql: str, engine: Any, patch: Patch | None, principal: str = "eu_ana
     """What the broken writers make, with nothing checking it."""
     with pytest.MonkeyPatch.context() as context:
         context.setattr(govern, "verify", lambda *_: None)
+        context.setattr(govern, "_check_versions", lambda *_: None)
         context.setattr(govern, "account", lambda *_: None)
         if patch:
             patch(context)
