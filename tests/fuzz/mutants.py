@@ -199,7 +199,7 @@ class Mutator:
         element = [name, "AS", "(", *inner, ")"]
         group = self._group(found)
         at = group[0] + 1 if group and self._rng.random() < 0.3 else 0
-        if found[at].upper() == "WITH":
+        if at < len(found) and found[at].upper() == "WITH":
             return [*found[: at + 1], *element, ",", *found[at + 1 :]]
         return [*found[:at], "WITH", *recursive, *element, *found[at:]]
 
