@@ -67,6 +67,8 @@ def _govern(
     scans = _all_scans(resolved)
     bodies = [scan.body.tree for scan in scans if scan.body is not None]
     alias = _free_alias([resolved.tree, *bodies])
+    if engine == "duckdb":
+        _refuse_scan_names(resolved.tree, scans)
 
     def write(scan: Scan) -> str:
         body = _view_body(scan, engine, write)
@@ -161,6 +163,16 @@ def _free_alias(trees: list[exp.Expression]) -> str:
         count += 1
         alias = f"{ALIAS}{count}"
     return alias
+
+
+def _refuse_scan_names(tree: exp.Expression, scans: list[Scan]) -> None:
+    """Refuse a name of the statement that is a scan's own on the embedded engine."""
+    own = {f"{scan.table.name}:{scan.index}" for scan in scans}
+    for name in _names(tree):
+        if fold(name) in own:
+            raise MeshgateError(
+                "NOT_SUPPORTED", f"the name '{name}' is one of the gateway's own: choose another"
+            )
 
 
 def _names(tree: exp.Expression) -> Iterator[str]:
