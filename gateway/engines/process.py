@@ -86,7 +86,9 @@ class WorkerProcess:
                 return
 
     async def send(self, kind: Kind, query: int, payload: bytes = b"") -> None:
-        """Send one frame."""
+        """Send one frame; raises OSError once the worker is gone."""
+        if self._writer.is_closing():  # uvloop's answer to writing then is no OSError
+            raise BrokenPipeError
         await frames.write(self._writer, Frame(kind, query, payload))
 
     async def give_keys(self, functions: dict[str, TokenFunction]) -> None:

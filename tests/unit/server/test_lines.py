@@ -185,7 +185,7 @@ async def test_lines_give_the_text_of_every_golden():
         world = case.options["world"]
         person = mesh(world).directory.principal(case.options["as"])
         assert person is not None
-        asked = LinePlanner(service(world, case.options["engine"]), person)
+        asked = LinePlanner(service(world, case.options.get("engine", "trino")), person)
         catalog, schema = DEFAULTS[world]
         catalog = case.options.get("catalog", catalog)
         schema = case.options.get("schema", schema)
