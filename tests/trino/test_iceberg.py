@@ -181,11 +181,16 @@ def test_a_running_registry_follows_trino(sides: Sides):
 
 
 @pytest.mark.parametrize("sides", ["lake"], indirect=True)
-def test_a_view_of_trino_is_no_table(sides: Sides):
+def test_a_view_of_trino_is_read_as_one(sides: Sides):
     _created(sides)
     sides.tables.append("v")
     sides.run("CREATE VIEW {v} AS SELECT * FROM {t}")
-    assert [problem.code for problem in sides.snapshot().problems] == ["unknown-table"]
+    snapshot = sides.snapshot()
+    assert not snapshot.problems
+    table, view = sorted(snapshot.tables.values(), key=lambda found: found.view is not None)
+    assert table.view is None
+    assert view.view is not None
+    assert [(c.name, c.type) for c in view.columns] == [(c.name, c.type) for c in table.columns]
 
 
 @pytest.mark.parametrize("sides", ["lake"], indirect=True)

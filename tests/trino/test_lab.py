@@ -48,9 +48,10 @@ def test_postgres_is_durable(database):
 
 
 _KILLED = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from tests.realparts.process import running
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background run ignores it
 with running("sleep", ["sleep", "600"], log=Path(sys.argv[1])) as part:
     print(part.process.pid, flush=True)
     time.sleep(600)
